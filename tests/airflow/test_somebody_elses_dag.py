@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -14,11 +15,19 @@ from airflow.sdk._shared.listeners.spec import taskinstance
 from airflow.sdk.api.datamodels._generated import TaskInstanceState
 
 from oncall.adapters.postgres.task_log import MOST_TASKS, TaskLog
+from oncall.airflow import dag_files
 from oncall.airflow.airflow_state import ImportErrorListener, note_import_error
 from oncall.airflow.callbacks import CALLBACKS, TELLS
+from oncall.airflow.composition import Wiring
+from oncall.airflow.dag_files import ON_CALL_DAGS, watch_dag_files
 from oncall.airflow.manual_state_listener import ManualStateListener
 from oncall.airflow.operator_links import RunbookLink
+from oncall.airflow.page_reading import PageReading
+from oncall.airflow.run_once import send_once
+from oncall.core.incidents.wording import Scene
 from oncall.core.promises.facts import Task
+from oncall.web.views.banners import banners
+from tests.airflow.conftest_site import REPOSITORY, ZONE
 
 DAY = dt.date(2026, 11, 22)
 RUN_AFTER = dt.datetime(2026, 11, 23, 2, tzinfo=dt.UTC)
@@ -264,3 +273,71 @@ def test_a_task_of_any_dag_has_its_link_or_none(dag_id: str, link: str) -> None:
     said = RunbookLink().get_link(None, ti_key=SimpleNamespace(dag_id=dag_id))
     assert said.endswith(link)
     assert bool(said) == bool(link)
+
+
+def test_the_on_call_systems_own_dags_are_known_by_their_files() -> None:
+    """Each stands in the file of its name, and none is left out."""
+    pipelines = {path.stem for path in (REPOSITORY / "include/runbooks").glob("*.md")}
+    assert {path.stem for path in (REPOSITORY / "dags").glob("*.py")} == pipelines | {*ON_CALL_DAGS}
+
+
+@pytest.mark.parametrize(
+    ("set_to", "seconds"), [("45", 45), ("often", 30), ("1e400", 86_400), ("-1", 0), ("nan", 0), ("", 30)]
+)
+def test_no_setting_of_the_dag_processor_stops_a_look(
+    monkeypatch: pytest.MonkeyPatch, set_to: str, seconds: float
+) -> None:
+    """How often it parses is asked at each."""
+    monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL", set_to)
+    assert dag_files._parsed_every() == dt.timedelta(seconds=seconds)
+
+
+def test_an_on_call_dag_that_does_not_import_is_told_and_its_end_too(
+    site: Any, airflow_auth: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Airflow starts no run of it: a handoff was not told, and nobody heard of that. A single parse is no news."""
+    monkeypatch.setattr(dag_files, "MENDED_AFTER", dt.timedelta(seconds=2))
+    monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL", "0.5")
+    wiring = Wiring()
+    services = wiring.services()
+    services.store.install()
+
+    def broken_for(seconds: float) -> list[str]:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            ImportErrorListener().on_existing_dag_import_error(
+                "/dags/oncall_handoff.py", "Traceback …\nNameError: x\n"
+            )
+            looked()
+        return told()
+
+    def looked() -> None:
+        scene = Scene(services.config.roster, services.links, dt.datetime.now(dt.UTC))
+        watch_dag_files(services, services.store, scene)
+        time.sleep(0.3)
+
+    def told() -> list[str]:
+        send_once(wiring, services.config)
+        return [message.text.partition(" since")[0].strip("*") for message in site.inbox.messages()]
+
+    assert broken_for(0.1) == []
+    until = time.monotonic() + 3
+    while time.monotonic() < until:
+        looked()
+    assert told() == []
+    broken, again = (
+        "A DAG of the on-call system does not import",
+        "The DAGs of the on-call system import again",
+    )
+    assert broken_for(4) == [broken]
+    shown = [
+        banner
+        for banner in banners(PageReading(Wiring()).read(dt.datetime.now(ZONE)))
+        if banner.kind == "warning"
+    ]
+    assert [banner.title.partition(" since")[0] for banner in shown] == [broken]
+    assert shown[0].lines[-1] == "oncall_handoff: NameError: x"
+    until = time.monotonic() + 3
+    while time.monotonic() < until:
+        looked()
+    assert told() == [broken, again]

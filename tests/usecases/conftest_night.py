@@ -127,6 +127,9 @@ class FakeRuns:
     def usual(self, since: dt.date) -> Mapping[str, TypicalDurations]:
         return self.usually
 
+    def import_errors(self, dag_ids: Collection[str], since: dt.datetime) -> dict[str, str]:
+        return {dag_id: dag.import_error for dag_id, dag in self.seen.items() if dag_id in dag_ids}
+
 
 @dataclass
 class FakePager:

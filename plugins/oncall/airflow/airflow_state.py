@@ -11,6 +11,7 @@ from airflow.listeners import hookimpl
 from airflow.sdk.exceptions import AirflowRuntimeError
 
 from oncall.airflow.composition import Wiring
+from oncall.airflow.dag_files import ON_CALL_DAGS
 from oncall.airflow.dag_settings import watched_dags
 from oncall.airflow.manual_state_listener import apart, ask, quietly
 from oncall.airflow.masking import masked
@@ -66,7 +67,7 @@ def _gone(dag: Any, ti: Any) -> bool:
 
 
 def note_import_error(filename: str, stacktrace: str) -> None:
-    """A DAG file does not import: note the error, without its advice, for the watched DAGs that stand in it."""
+    """A DAG file does not import: note the error, without its advice, for the DAGs in it that are watched, or ours."""
     told = masked(stacktrace)
     lines = (
         _ERROR.findall(told) or [line.strip() for line in told.splitlines() if line.strip()] or ["unknown"]
@@ -77,7 +78,8 @@ def note_import_error(filename: str, stacktrace: str) -> None:
 
 
 def _dags_in(filename: str) -> list[str]:
-    """The watched DAGs that Airflow has read from a file before; one that it never read stands in the file of its name.
+    """The watched DAGs, and our own, that Airflow has read from a file before; one that it never read stands in the
+    file of its name.
 
     Somebody's old copy of a DAG, in a folder beside it, says nothing of the DAG.
     """
@@ -85,7 +87,7 @@ def _dags_in(filename: str) -> list[str]:
     from airflow.utils.session import create_session
     from sqlalchemy import select
 
-    watched = watched_dags()
+    watched = [*watched_dags(), *ON_CALL_DAGS]
     with create_session() as session:
         known = select(DagModel.dag_id, DagModel.fileloc).where(DagModel.dag_id.in_(watched))
         files = {dag_id: file for dag_id, file in session.execute(known) if file}

@@ -18,6 +18,7 @@ import structlog
 from oncall.adapters.http.calls import Lanes
 from oncall.adapters.memory_store import MemoryStore
 from oncall.airflow.composition import PerLoop, Services, Wiring, clocks_of
+from oncall.airflow.dag_files import watch_dag_files
 from oncall.airflow.run_once import quietly
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.errors import OncallError, Unreadable
@@ -25,7 +26,7 @@ from oncall.core.incidents.incident import Plan
 from oncall.core.incidents.wording import Scene
 from oncall.core.notices.channel_notices import store_unusable, store_usable
 from oncall.usecases.changed_connections import note_connections
-from oncall.usecases.channel_health import health_notes
+from oncall.usecases.channel_health import DAG_FILES, health_notes
 from oncall.usecases.chat_delivery import CHANNEL_ID, THREAD
 from oncall.usecases.current_config import config_in_force, say_configuration
 from oncall.usecases.delivery_round import LEASE
@@ -133,6 +134,7 @@ class Looker:
         quietly(lambda: self._say_back(services, at))
         quietly(lambda: watch_watcher(store, scene))
         quietly(lambda: watch_sla_watch(store, scene))
+        quietly(lambda: watch_dag_files(services, store, scene))
         names = [
             *NOTES,
             *_spoken_of(services.config),
@@ -270,7 +272,7 @@ def _answers(services: Services) -> bool:
 
 def _spoken_of(config: OncallConfig) -> tuple[str, ...]:
     """The notes of what has been said once: said again it would be double, and since when it is so would be untrue."""
-    return (HEARTBEATS, ODD_CLOCKS, WATCHER_AWAY, SLA_WATCH_AWAY, *health_notes(config.rosters))
+    return (HEARTBEATS, ODD_CLOCKS, WATCHER_AWAY, SLA_WATCH_AWAY, DAG_FILES, *health_notes(config.rosters))
 
 
 def _uncertain(seen: Snapshot, clock: Callable[[], dt.datetime]) -> MemoryStore:

@@ -13,6 +13,7 @@ from typing import TypeVar
 import structlog
 
 from oncall.airflow.composition import Services, Wiring
+from oncall.airflow.dag_files import watch_dag_files
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.errors import OncallError, Unreadable
 from oncall.usecases.current_config import say_configuration
@@ -73,6 +74,7 @@ def evaluate_once(
     seen = _once_readable(look, until)
     quietly(lambda: say_configuration(services.store, dispatch.scene(now()), services.problems))
     quietly(lambda: watch_watcher(services.store, dispatch.scene(now())))
+    quietly(lambda: watch_dag_files(services, services.store, dispatch.scene(now())))
     quietly(lambda: note_clocks(services.store, dispatch.scene(now()), agreed, clocks))
     quietly(lambda: _tell(wiring.metrics, services, seen, now()))
     more_calls = MORE_CALLS

@@ -28,6 +28,7 @@ UNHEARD_FOR = dt.timedelta(minutes=2)
 AT_ONCE = dt.timedelta.min
 HEARING = "acknowledgements"
 CHANNEL = "channel:{}"  # under which the store keeps that the pager, or the chat, fails
+DAG_FILES = "dag_files"  # that a DAG of the on-call system does not import
 UNCHECKED = "history_unread"  # why the chat could not be asked what it has, "" when it could
 
 

@@ -292,6 +292,20 @@ def test_notices_about_channels_can_be_found_by_their_tags() -> None:
     assert owed.message.key == owed.key
 
 
+def test_that_a_dag_of_our_own_does_not_import_is_told_with_what_it_means() -> None:
+    """Which and why, from whoever looks."""
+    scene = a_scene("04:52")
+    broken = channel_notices.dag_files_broken(scene, SINCE, "oncall_handoff: NameError: x")
+    mended = channel_notices.dag_files_mended(scene, SINCE)
+    assert said(broken).title == f"A DAG of the on-call system does not import since {scene.clock(SINCE)}"
+    assert said(broken).text.startswith(
+        "oncall_handoff: NameError: x\nUntil it does Airflow starts no run of it."
+    )
+    assert said(mended).title == "The DAGs of the on-call system import again"
+    assert key(broken) == key(mended) == "dag-files:2026-11-23"
+    assert said(broken).step != said(mended).step
+
+
 def test_that_one_of_the_two_does_not_look_is_told_with_what_it_means() -> None:
     """A thread a day; each time it begins and ends is told."""
     scene, later = a_scene("04:52"), SINCE + dt.timedelta(seconds=1)

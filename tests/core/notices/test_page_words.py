@@ -90,6 +90,15 @@ BROKEN = [
         ),
     ),
     (
+        page_words.does_not_work("dag_files", at("03:58"), "oncall_handoff: NameError: x", SAY),
+        "A DAG of the on-call system does not import since 03:58",
+        (
+            "Until it does Airflow starts no run of it."
+            " First: mend its file; Airflow's home page shows the whole error.",
+            "oncall_handoff: NameError: x",
+        ),
+    ),
+    (
         page_words.does_not_work("connection opsgenie_default", None, "no host", SAY),
         "The connection opsgenie_default cannot be used as it is written now",
         (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 
 import structlog
@@ -233,6 +233,15 @@ class TaskLog:
             " import_error_at = excluded.import_error_at, seen_at = excluded.seen_at",
             (dag_id, at, error[:300], at),
         )
+
+    def import_errors(self, dag_ids: Collection[str], since: dt.datetime) -> dict[str, str]:
+        """Of these DAGs those whose file did not import since then, and why."""
+        found = self._db.ask(
+            "select dag_id, left(import_error, 300) from oncall.dags where dag_id = any(%s) and import_error <> ''"
+            " and import_error_at between %s and now() + interval '1 day' order by dag_id",
+            ([*dag_ids], since),
+        )
+        return {str(dag_id): str(error) for dag_id, error in found}
 
 
 def _tuples(found: Mapping[ReportKey, list[Task]]) -> dict[ReportKey, tuple[Task, ...]]:

@@ -13,7 +13,13 @@ from oncall.core.incidents.incident import Channel, Notification, Plan
 from oncall.core.incidents.incident_words import CHANNELS
 from oncall.core.incidents.wording import Scene
 from oncall.core.message import Message
-from oncall.core.notices.page_words import CONNECTION_STAYS, LOOKS, NO_LOOK_OF_SLA_WATCH, WATCHER_PAGES
+from oncall.core.notices.page_words import (
+    CONNECTION_STAYS,
+    LOOKS,
+    NO_LOOK_OF_SLA_WATCH,
+    NOT_STARTED,
+    WATCHER_PAGES,
+)
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.promises.facts import Load
 from oncall.core.promises.promise import Team
@@ -130,6 +136,18 @@ def watcher_missed(scene: Scene, since: dt.datetime | None) -> Notification:
 def watcher_looks(scene: Scene, since: dt.datetime) -> Notification:
     """`since`: when it was missed first."""
     return _chat(scene, "watcher", f"looks:{since.isoformat()}", "The watcher looks again", [])
+
+
+def dag_files_broken(scene: Scene, since: dt.datetime, told: str) -> Notification:
+    """DAGs of the on-call system itself do not import. `told`: which, and why."""
+    title = f"A DAG of the on-call system does not import since {scene.clock(since)}"
+    return _chat(scene, "dag-files", f"broken:{since.isoformat()}", title, [told, NOT_STARTED])
+
+
+def dag_files_mended(scene: Scene, since: dt.datetime) -> Notification:
+    """`since`: when one was seen first that does not import."""
+    title = "The DAGs of the on-call system import again"
+    return _chat(scene, "dag-files", f"mended:{since.isoformat()}", title, [])
 
 
 def clock_wrong(scene: Scene, name: str, ahead_s: int) -> Notification:

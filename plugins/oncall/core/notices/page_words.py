@@ -29,6 +29,7 @@ NO_LOOK_OF_SLA_WATCH = (
     "It does not import, or Airflow starts nothing (no scheduler, executor or free slot): then tonight's reports do not"
     " start either. Or its run cannot reach oncall_db."
 )
+NOT_STARTED = "Until it does Airflow starts no run of it."
 WATCHER_PAGES = "The watcher looks, and pages as ever."
 _CHECK = "First: python -m oncall check --connections names what to mend."
 _WITHOUT = {
@@ -56,6 +57,10 @@ _WARNINGS = {
     "sla_watch": (
         "The DAG sla_watch has not looked",
         f"{NO_LOOK_OF_SLA_WATCH} First: what does Airflow say of its file, and of its last run?",
+    ),
+    "dag_files": (
+        "A DAG of the on-call system does not import",
+        f"{NOT_STARTED} First: mend its file; Airflow's home page shows the whole error.",
     ),
     "incidents": (
         "An open incident in oncall_db does not tell of what it is",
