@@ -196,3 +196,36 @@ def test_who_takes_the_warning_while_a_failure_is_under_way_is_woken_for_that(ni
     assert not night.pager.alerts[f"{KEY}:failed-1"].acknowledged
     looks(night, "05:00")
     assert rung(night)[-1] == ("P1", "page-1-primary", "DE-003")
+
+
+@pytest.mark.parametrize("down", [False, True], ids=["5 s before due", "in an outage over due"])
+def test_a_failure_that_is_late_in_a_moment_rings_once(night: Night, down: bool) -> None:
+    """Its P2 and the P1 woke one person twice within seconds; after an outage the P2 came behind the P1, and untrue."""
+    night.world.missing("growth_etl")
+    fails(night, "04:58:30" if down else "04:59:55")
+    night.pager.fail = [DeliveryFailed("connection refused")] * 1000 * down
+    night.looks("04:58:31" if down else "04:59:56", "05:03", 2)
+    night.pager.fail = []
+    night.looks("05:03:10", "05:04")
+    assert rung(night) == [("P1", "page-1-primary", "DE-003")]
+
+
+def test_a_failure_that_waited_says_how_long_is_left_now_and_rings_once(night: Night) -> None:
+    """For half an hour nothing was taken: by then it was the last chance too, for the same person."""
+    night.world.missing("growth_etl")
+    fails(night, "04:20:30")
+    night.pager.fail = night.chat.fail = [DeliveryFailed("connection refused")] * 1000
+    night.looks("04:20:31", "04:50")
+    night.pager.fail = night.chat.fail = []
+    night.looks("04:50:10", "04:51")
+    assert [each for each in rung(night) if "cannot" not in each[1] and each[1] != "down"] == [FIRST]
+    assert [m.summary for m, _ in night.chat.posts if m.step == "failed-1"] == ["10 min left until 05:00."]
+
+
+def test_what_failed_anew_a_moment_before_due_is_not_in_hand(failed: Night) -> None:
+    """They have acknowledged the failure of another run."""
+    stands_in_transform(failed, "04:50")
+    looks(failed, "04:50", "04:58", "04:59:45")
+    fails(failed, "04:59:50", "manual")
+    looks(failed, "04:59:55", "05:00")
+    assert rung(failed) == [FIRST, ("P1", "page-1-primary", "DE-003")]

@@ -138,6 +138,18 @@ def test_a_far_side_that_asks_to_wait_does_not_make_a_first_page_wait(broken: Ni
     assert woken(broken)[1:] == [("page-2-secondary", "DE-004")]
 
 
+def test_after_an_outage_of_both_the_thread_names_nobody_who_is_not_called(broken: Night) -> None:
+    """It told of an escalation after 0 s, and named the secondary and the manager, whose pages had yet to wait."""
+    broken.pager.fail = broken.chat.fail = [OUT] * 1000
+    broken.looks("05:00", "05:03")
+    broken.pager.fail = broken.chat.fail = []
+    broken.looks("05:03:15", "05:18")
+    assert woken(broken) == [("page-1-primary", "DE-003")]
+    assert not said(broken, "ESCALATED")
+    broken.looks("05:18:15", "05:19")
+    assert len(said(broken, f"ESCALATED, DE-003 silent {span(15 * 60)}")) == 1
+
+
 # 3. What is said is true when it is said.
 
 

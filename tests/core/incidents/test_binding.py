@@ -14,9 +14,11 @@ from oncall.core.incidents.incident import Incident, NotificationStatus
 from oncall.core.incidents.incident_words import not_taken
 from oncall.core.incidents.wording import Scene
 from oncall.core.message import Message, Recipient
+from oncall.core.promises.facts import Task
 from tests.core.rosters import team, turns
 from tests.core.scenes import (
     DAY,
+    FAILED,
     GROWTH,
     KEY,
     PROFIT,
@@ -298,7 +300,6 @@ def test_only_what_was_or_may_be_taken_is_a_call(state: str) -> None:
         ({"unreached": NOT_TAKEN}, {"state": "accepted"}, False),  # the far side has it: no outage
         ({"unreached": NOT_TAKEN}, {"state": "done"}, False),
         ({"unreached": "Opsgenie does not know C@example.com"}, {"state": "owed"}, False),
-        ({}, {"state": "owed"}, False),
     ],
 )
 def test_in_an_outage_the_thread_names_nobody_in_another_ones_place(
@@ -317,6 +318,18 @@ def test_in_an_outage_the_thread_names_nobody_in_another_ones_place(
         assert why(found) == words
     after = replace(case, entries=(secondary, owed(SECONDARY, "chat"), primary))  # it was called later
     assert isinstance(bind(owed(SECONDARY, "chat"), STORED, after, a_scene("05:02")), Send)
+
+
+def test_the_thread_names_nobody_whose_turn_it_is_not() -> None:
+    """In the outage they were called in another one's place; now that one's page is taken."""
+    case = IncidentContext(
+        PAGED,
+        (a_report("05:02", **STUCK),),
+        (done(), owed(SECONDARY, unreached=NOT_TAKEN), owed(SECONDARY, "chat")),
+    )
+    found = bind(owed(SECONDARY, "chat"), STORED, case, a_scene("05:02"))
+    assert why(found) == "its page is not sent yet: an earlier one was taken meanwhile"
+    assert sent(bind(owed(SECONDARY, "chat"), STORED, case, a_scene("05:15")))
 
 
 def test_who_was_paged_is_named_as_the_roster_names_them_now() -> None:
@@ -394,9 +407,34 @@ def test_an_early_word_goes_as_it_was_written_while_nothing_can_be_seen() -> Non
 
 
 def test_a_failure_is_told_to_whoever_is_on_call_now() -> None:
-    """In the words it had."""
-    found = sent(bound(owed("failed-1"), "04:00", incident=an_incident()))
+    """In the words it had, where nothing newer is known."""
+    found = sent(bound(owed("failed-1"), "04:00", incident=an_incident(), evaluated=False))
     assert (found.title, [person.name for person in found.recipients]) == ("as it was owed", ["C"])
+
+
+@pytest.mark.parametrize(
+    ("clock", "tasks", "said"),
+    [
+        ("04:50", (WAITED, FAILED), "10 min left until 05:00."),
+        ("04:59:31", (WAITED, FAILED), None),  # late in a moment: one page, not two
+        ("05:03", (WAITED, FAILED), None),
+        ("04:50", (WAITED, TRANSFORMS), None),  # another run has begun
+    ],
+)
+def test_a_failure_that_waited_is_told_as_it_stands_now(
+    clock: str, tasks: tuple[Task, ...], said: str | None
+) -> None:
+    """Of the reports that it named."""
+    case = IncidentContext(an_incident(), (a_report(clock, tasks=tasks),), (owed("failed-1"),))
+    stored = replace(STORED, facts=(("Report", f"investor.daily_growth for {DAY}"),))
+    found = bind(owed("failed-1"), stored, case, a_scene(clock))
+    if said:
+        assert (sent(found).summary, sent(found).step) == (said, "failed-1")
+        of_profit = replace(STORED, facts=(("Report", f"investor.daily_profit for {DAY}"),))
+        other = bind(owed("failed-1"), of_profit, case, a_scene(clock))
+        assert why(other).startswith("it does not stand any more")
+    else:
+        assert why(found) == "it does not stand any more, or its page tells of it"
 
 
 @pytest.mark.parametrize(
@@ -413,7 +451,7 @@ def test_a_failure_is_not_told_to_whoever_has_the_incident(
 ) -> None:
     """What fails after they took it is news again."""
     incident = replace(PAGED, acknowledged_at=at(taken) if taken else None)
-    found = bound(owed("failed-1", owed_at=at(owed_at)), "05:20", incident=incident)
+    found = bound(owed("failed-1", owed_at=at(owed_at)), "05:20", incident=incident, evaluated=False)
     assert isinstance(found, Withdraw) is withdrawn
     if withdrawn:
         assert why(found) == "somebody has acknowledged the incident"

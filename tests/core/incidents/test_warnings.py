@@ -513,7 +513,7 @@ def test_the_last_chance_rings_again_for_an_old_failure_and_not_beside_a_new_one
     """Nothing is told twice in one breath."""
     report = a_report("04:40", tasks=(WAITED, FAILED), usual=SLOW["usual"])
     entries = [
-        an_entry("growth_etl:2026-11-22", "pager", step, owed_at=at(clock))
+        an_entry("growth_etl:2026-11-22", "pager", step, owed_at=at("02:41"), done_at=at(clock))
         for step, clock in (("failed-1", told), ("warning", "04:39"))
     ]
     known = an_incident(failure=f"night/transform@{FAILED.ended_at}")
@@ -723,7 +723,9 @@ def test_a_broken_promise_has_its_own_page() -> None:
     """From the due instant on a failure is the cause of a P1."""
     case = a_case(a_report("05:00", tasks=(WAITED, FAILED)))
     assert said_by(failure(case, a_scene("05:00"))) == []
-    assert said_by(failure(a_case(a_report("04:59:59", tasks=(WAITED, FAILED))), a_scene("04:59:59")))
+    assert said_by(failure(a_case(a_report("04:59:30", tasks=(WAITED, FAILED))), a_scene("04:59:30")))
+    late_in_a_moment = a_case(a_report("04:59:31", tasks=(WAITED, FAILED)))
+    assert failure(late_in_a_moment, a_scene("04:59:31")) is None, "one page, not two within seconds"
 
 
 def test_a_failure_is_said_of_the_report_that_failed() -> None:

@@ -18,8 +18,8 @@ from oncall.core.incidents.incident import Incident, NotificationStatus, inciden
 from oncall.core.incidents.incident_words import is_not_taken
 from oncall.core.incidents.page_step import round_and_seat
 from oncall.core.incidents.upstream_team import ARRIVED, late_message, of_room, told_of
-from oncall.core.incidents.warnings import last_chance_message, warning_message
-from oncall.core.incidents.wording import Scene
+from oncall.core.incidents.warnings import failure_message, last_chance_message, warning_message
+from oncall.core.incidents.wording import Scene, is_about
 from oncall.core.message import Message
 from oncall.core.promises.evaluation import PromiseStatus
 
@@ -129,7 +129,11 @@ def _failure(entry: NotificationStatus, stored: Message, context: IncidentContex
     taken = context.incident.acknowledged_at
     if context.incident.acknowledged and taken and entry.owed_at and taken >= entry.owed_at:
         return Withdraw("somebody has acknowledged the incident")
-    return Send(replace(stored, recipients=on_call(scene, "primary") or stored.recipients))
+    if not context.evaluated:
+        return Send(replace(stored, recipients=on_call(scene, "primary") or stored.recipients))
+    its = (member for member in context.missing if is_about(stored, member))
+    message = failure_message(context.about(*its), scene, entry.step)
+    return Send(message) if message else Withdraw("it does not stand any more, or its page tells of it")
 
 
 def _reminder(entry: NotificationStatus, stored: Message, incident: Incident) -> Bound:
@@ -210,6 +214,8 @@ def _page_in_chat(
     page = next(pages, None)
     if page is not None and not page.alive:
         return Withdraw("its page was not sent")
+    if page is not None and page.state == "owed" and not _turn(page, context, scene, seat)[1]:
+        return Withdraw("its page is not sent yet: an earlier one was taken meanwhile")
     earlier = takewhile(lambda each: each.step != entry.step, context.entries)
     if page is not None and page.state == "owed" and any(is_not_taken(each.unreached) for each in earlier):
         return Withdraw("its page is not taken yet: in an outage nobody is called in another one's place")

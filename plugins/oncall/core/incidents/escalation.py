@@ -23,6 +23,7 @@ from oncall.core.incidents.context import (
     seat_holder,
 )
 from oncall.core.incidents.escalation_words import page_message
+from oncall.core.incidents.failures import failed_since_it_was_taken
 from oncall.core.incidents.incident import Event, Incident, Notification, NotificationStatus, Plan
 from oncall.core.incidents.incident_words import had_already, is_not_taken
 from oncall.core.incidents.page_step import is_by_hand, round_and_seat, round_of, step_of
@@ -174,9 +175,7 @@ def escalate(context: IncidentContext, scene: Scene) -> Plan | None:
     """Page the primary at the due instant, then up the roster's escalation until somebody acknowledges."""
     if not context.broken:
         return None
-    incident, had = context.incident, in_hand(context, scene)
-    if incident.acknowledged and (context.put_back or not context.spoken):
-        had = had or incident.paged_at  # of what it is now nobody was told, and they have it
+    incident, had = context.incident, _had(context, scene)
     if had is not None:
         return _late_in_hand(context, scene, had)
     if not incident.paged:
@@ -208,6 +207,16 @@ def escalate(context: IncidentContext, scene: Scene) -> Plan | None:
     mine = (e for e in context.entries if round_of(e) == incident.escalation_round and e.step in withdrawn)
     owed += [post(context.notice(scene, e.step, "")) for e in mine if e.alerting and e.state != "owed"]
     return Plan((incident,), tuple(owed), tuple(events))
+
+
+def _had(context: IncidentContext, scene: Scene) -> dt.datetime | None:
+    """Since when somebody has what is late now, and nobody was told so; not where another failure came a moment ago."""
+    incident, had = context.incident, in_hand(context, scene)
+    if had is not None and any(failed_since_it_was_taken(member, incident) for member in context.broken):
+        return None
+    return had or (
+        incident.paged_at if incident.acknowledged and (context.put_back or not context.spoken) else None
+    )
 
 
 def _late_in_hand(context: IncidentContext, scene: Scene, since: dt.datetime) -> Plan:

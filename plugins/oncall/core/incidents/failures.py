@@ -47,6 +47,16 @@ def is_told_failure(member: PromiseStatus, incident: Incident) -> bool:
     return _is_remembered(member) or _which_failure(member, member.why) in incident.failure
 
 
+def failed_since_it_was_taken(member: PromiseStatus, incident: Incident) -> bool:
+    """Whether it has failed after somebody acknowledged the incident, and nobody was told."""
+    ended, taken = (
+        [task.ended_at for task in member.facts.failures if task.ended_at],
+        incident.acknowledged_at,
+    )
+    is_after = taken is not None and any(end > taken for end in ended)
+    return is_after and has_failed(member) and not is_told_failure(member, incident)
+
+
 def _is_remembered(member: PromiseStatus) -> bool:
     """Its tasks cannot be read: that it has stopped is what was told of it before."""
     facts = member.facts

@@ -166,9 +166,8 @@ def _failure_is_news(context: IncidentContext, scene: Scene) -> bool:
         return False
     if not is_told_failure(lead, context.incident):
         return True
-    told = [
-        e.owed_at for e in context.entries if e.op == "page" and e.step.startswith("failed-") and e.owed_at
-    ]
+    pages = (e for e in context.entries if e.op == "page" and e.step.startswith("failed-"))
+    told = [e.done_at or scene.at for e in pages]
     return not told or scene.at - max(told) < TOLD_LATELY
 
 
@@ -178,8 +177,8 @@ def last_chance_message(context: IncidentContext, scene: Scene) -> Message | Non
     lead = next((one for one in at_risk if one.last_chance and scene.at >= one.last_chance), None)
     if lead is None or not lead.due or not lead.last_chance or not lead.why:
         return None
-    if lead.due - scene.at < TOO_LATE:
-        return None  # in a moment it is said that it is late
+    if _is_late_in_a_moment(lead, scene):
+        return None
     usual, reason = span((lead.due - lead.last_chance).total_seconds()), reason_of(context.missing)
     title = titled(context.missing, lambda about: f"At risk: {about}{due_words(lead, scene)}: {reason}")
     task = open_task(lead.facts)
@@ -192,6 +191,11 @@ def last_chance_message(context: IncidentContext, scene: Scene) -> Message | Non
     return context.alert(scene, "last-chance", title, [line], priority="P2", to=to)
 
 
+def _is_late_in_a_moment(member: PromiseStatus, scene: Scene) -> bool:
+    """Then that is said, and wakes whoever is on call."""
+    return member.facts.publication is None and member.due is not None and member.due - scene.at < TOO_LATE
+
+
 def failure(context: IncidentContext, scene: Scene) -> Plan | None:
     """A task failed for good or a check withheld the report, before the promise is broken (or without a promise).
 
@@ -200,7 +204,7 @@ def failure(context: IncidentContext, scene: Scene) -> Plan | None:
     """
     failed = [member for member in context.missing if has_failed(member)]
     new = [m for m in failed if not m.overdue and not is_told_failure(m, context.incident)]
-    if not new:
+    if all(_is_late_in_a_moment(member, scene) for member in new):
         return None
     new.sort(key=lambda member: member.facts.publication is not None)
     incident = with_failures(replace(context.incident, failure=""), failed)
@@ -228,6 +232,12 @@ def _are_days(left: PromiseStatus, right: PromiseStatus) -> bool:
     """Whether they are days of one pipeline that are run again, and fail in a short while."""
     alike = left.pipeline.dag_id == right.pipeline.dag_id and all(map(is_run_again, (left, right)))
     return alike and struck_together(left, right)
+
+
+def failure_message(context: IncidentContext, scene: Scene, step: str) -> Message | None:
+    """The same as it is true now; None once nothing is failed, or late without it."""
+    failed = [m for m in context.missing if has_failed(m) and not _is_late_in_a_moment(m, scene)]
+    return _failure_message(context, scene, failed, step) if failed else None
 
 
 def _failure_message(
@@ -263,7 +273,4 @@ def _early_message(context: IncidentContext, scene: Scene, step: str) -> Message
         return warning_message(context, scene)
     if step == "last-chance":
         return last_chance_message(context, scene)
-    failed = [member for member in context.missing if has_failed(member)]
-    if not failed or step != f"failed-{context.incident.failures}":
-        return None
-    return _failure_message(context, scene, failed, step)
+    return failure_message(context, scene, step) if step == f"failed-{context.incident.failures}" else None

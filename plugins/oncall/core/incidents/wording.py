@@ -102,6 +102,15 @@ def titles(members: Sequence[PromiseStatus]) -> list[str]:
     return [m.pipeline.title + (f" {day(m.report_date)}" if several else "") for m in members]
 
 
+def _report_of(member: PromiseStatus) -> str:
+    return f"{member.pipeline.report} for {member.report_date.isoformat()}"
+
+
+def is_about(message: Message, member: PromiseStatus) -> bool:
+    """Whether a message that was written before names this report among its facts."""
+    return _report_of(member) in dict(message.facts).get("Report", "")
+
+
 def first_due(members: Sequence[PromiseStatus]) -> dt.datetime | None:
     """Since when the first of them is late."""
     return min((member.due for member in members if member.due), default=None)
@@ -166,7 +175,7 @@ class Composer:
 
     def _facts(self) -> list[tuple[str, str]]:
         scene, members, lead = self.scene, self.members, self.members[0]
-        reports = ", ".join(f"{m.pipeline.report} for {m.report_date.isoformat()}" for m in members)
+        reports = ", ".join(map(_report_of, members))
         facts = [("Report", reports + self._and_more())]
         if due := first_due(members):
             facts.append(("Due", f"{due.astimezone(scene.roster.tz):%Y-%m-%d %H:%M %Z}".strip()))
