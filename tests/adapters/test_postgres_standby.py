@@ -19,6 +19,7 @@ from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.adapters.postgres.warehouse import Warehouse
 from oncall.config import oncall_config
 from oncall.core.errors import Unreadable
+from oncall.core.incidents.incident import Incident, Plan
 from sandbox.stack import postgres
 from sandbox.stack.postgres import Server
 from tests.conftest import open_folder
@@ -108,3 +109,25 @@ def test_a_standby_cannot_be_written_to(servers: tuple[Server, Server]) -> None:
     store.install()
     with pytest.raises(Unreadable, match="read-only"):
         store.set_note("name", "value")
+
+
+def test_a_standby_that_is_away_holds_up_no_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server may be told to wait for it at each: no time-out ends that, and the row stays locked."""
+    with open_folder() as folder:
+        monkeypatch.setattr(
+            postgres, "SETTINGS", {**postgres.SETTINGS, **STREAMS, "synchronous_commit": "on"}
+        )
+        server = postgres.start(folder / "primary")
+        try:
+            server.ensure_database("oncall")
+            OncallDb(connect_to(server.uri("oncall"))).install()
+            with closing(psycopg.connect(server.uri(), autocommit=True)) as admin:
+                admin.execute("alter system set synchronous_standby_names = 'nobody'")
+                admin.execute("select pg_reload_conf()")
+            store, began = OncallDb(connect_to(server.uri("oncall"))), time.monotonic()
+            store.set_note("name", "value")
+            with store.decision_lock() as decision:
+                decision.record(Plan((Incident("a", "growth_etl", DAY, NIGHT),)), NIGHT)
+            assert time.monotonic() - began < 5
+        finally:
+            server.stop()

@@ -47,6 +47,9 @@ ASKING = {
     "search_path": "pg_catalog",  # every name says its schema
     "statement_timeout": str(STATEMENT_MS),
     "idle_in_transaction_session_timeout": str(IDLE_MS),
+    # A commit that waits for a standby that is away heeds no time-out, and holds its rows. What a failover loses of it
+    # the watcher gives back.
+    "synchronous_commit": "local",
 }
 # For a pipeline's work, which may take its time. A machine that is gone says no goodbye: the server must notice within
 # a minute, not within its usual two hours, for until then it keeps the lock of the report date. One that is frozen
