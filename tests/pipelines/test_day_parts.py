@@ -260,6 +260,8 @@ def a_day(busy_shop: Any) -> Iterator[Any]:
         # cents, percent, minutes, another currency, nothing
         (changed("refunds", "amount = amount / 100"), PROFIT, "refunds_to_price", "all 0.01"),
         (changed("order_lines", "discount = discount / 100"), PROFIT, "discount_to_price", "all 0.00"),
+        (changed("order_lines", "unit_price = unit_price * 1.5, discount = discount * 1.5", "product_id in (select product_id from master.products where category = 'toys')"), PROFIT, "cost_to_price_by_category", "toys 0"),
+        (changed("order_lines", "unit_price = unit_price * 1.5, discount = discount * 1.5", f"order_id in (select order_id from master.orders where {THAI})"), PROFIT, "cost_to_price_by_country", "TH 0"),
         (changed("order_lines", "unit_price = unit_price * 25, discount = discount * 25", "order_id in (select order_id from master.orders where customer_id in (select customer_id from master.customers where country = 'SG'))"), PROFIT, "cost_to_price_by_country", "SG 0.02"),
         (changed("order_lines", "quantity = quantity * 12", "product_id in (select product_id from master.products where category = 'toys')"), PROFIT, "pieces_by_category", "toys 1"),
         ("update master.products set unit_cost = 0 where category = 'toys'", PROFIT, "cost_to_price_by_category", "toys 0"),
@@ -361,7 +363,7 @@ def test_a_cost_that_is_lost_holds_the_day_when_it_matters(a_day: Any) -> None:
     cost = "update master.products set unit_cost = {} where product_id = {}"
     change(a_day, cost.format(0, 1))
     held = failed(a_day, PROFIT, DAY)
-    assert list(held) == ["costs_are_in_one_unit"]
+    assert list(held) == ["costs_are_in_one_unit", "cost_to_price_by_category_is_usual"]
     assert " in master.products.unit_cost, such as product_id 1 (0.00, " in held["costs_are_in_one_unit"]
     a_day.undo()
     change(a_day, cost.format(0, 199))
@@ -383,6 +385,10 @@ def test_a_cost_that_is_lost_holds_the_day_when_it_matters(a_day: Any) -> None:
         (changed("order_lines", "unit_price = round(unit_price / 10, 2), discount = round(discount / 10, 2)", "order_id % 10 = 7"), "product_prices_are_in_one_unit", " in master.order_lines.unit_price, such as product_id 1"),
         ("update master.products set unit_cost = round(unit_cost / 10, 2) where product_id < 10", "costs_are_in_one_unit", " in master.products.unit_cost, such as product_id 1 ("),
         (SPENT_TWICE, "spend_comes_once", " in master.marketing_spend, such as email ("),
+        ("delete from master.marketing_spend where day = '2026-11-20'; insert into master.marketing_spend (day, channel, amount, updated_at) select day + 3, channel, amount, updated_at from master.marketing_spend where day = '2026-11-17'", "spend_is_that_of_its_day", " in master.marketing_spend, such as affiliate (2026-11-17)"),
+        # numbers that were given to other rows: those of earlier days are gone
+        ("update master.orders set ordered_at = ordered_at + interval '3 days' where order_id in (select order_id from master.orders where ordered_at >= '2026-11-17 00:00+07' and ordered_at < '2026-11-18 00:00+07' and status <> 'cancelled' order by order_id limit 50)", "orders_are_sold_on_one_day", "50 of "),
+        ("update master.refunds set refunded_at = refunded_at + interval '1 day' where refund_id in (select refund_id from master.refunds where refunded_at >= '2026-11-19 00:00+07' and refunded_at < '2026-11-20 00:00+07' order by refund_id limit 5)", "refunds_are_paid_on_one_day", "5 of "),
     ],
 )  # fmt: skip
 def test_costs_and_prices_are_those_of_the_day_before(a_day: Any, fault: str, check: str, found: str) -> None:

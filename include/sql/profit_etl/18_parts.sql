@@ -154,17 +154,15 @@ given_back as materialized (
     group by ordered.customer_id
 ),
 
--- What one customer alone buys may be anything: what a thing is as a rule is asked of the others.
+-- What one customer alone buys may be anything: what a thing is as a rule is asked of the customers, not of their lines.
 of_customers as materialized (
     select
         case when grouping(lines.country) = 0 then 'country' else 'category' end as parted_by,
         coalesce(lines.country, lines.category) as part,
-        count(*) as lines,
         count(*) filter (where lines.listed <= lines.discount) as for_nothing,
         sum(lines.listed) as listed,
         sum(lines.cost) as cost,
-        count(*) filter (where lines.quantity > 0) as of_pieces,
-        coalesce(sum(ln(lines.quantity::float8)) filter (where lines.quantity > 0), 0) as pieces
+        avg(ln(lines.quantity::float8)) filter (where lines.quantity > 0) as pieces
     from lines
     group by grouping sets ((lines.country, lines.customer_id), (lines.category, lines.customer_id))
 ),
@@ -455,17 +453,18 @@ measured (measure, part, kind, amount, of_all, rows) as (
     where given_back.paid > 0
     having count(*) > 0
     union all
-    select concat('cost_to_price_by_', others.parted_by), others.part, 'price', sum(others.cost), sum(others.listed), sum(others.lines)
+    -- One who buys for more than three customers counts as three.
+    select
+        concat('cost_to_price_by_', bought.parted_by), bought.part, 'price',
+        sum(bought.cost * least(1, 3 * bought.usual / bought.listed)), sum(least(bought.listed, 3 * bought.usual)), count(*)
     from (
         select
             of_customers.*,
-            row_number() over (
-                partition by of_customers.parted_by, of_customers.part order by of_customers.listed desc, of_customers.lines desc
-            ) as nth
+            avg(of_customers.listed) over (partition by of_customers.parted_by, of_customers.part) as usual
         from of_customers
-    ) as others
-    where others.nth > 1
-    group by others.parted_by, others.part
+    ) as bought
+    where bought.listed > 0
+    group by bought.parted_by, bought.part
     union all
     -- Lines that are joined to each order of a customer, orders that are there once for each of their payments.
     select 'lines_per_order', 'all', 'typical', exp(avg(ln(cart.lines::float8)))::numeric, 1, count(*)
@@ -484,17 +483,10 @@ measured (measure, part, kind, amount, of_all, rows) as (
     where ordered.stands
     having count(*) > 0
     union all
-    select 'pieces_by_category', others.part, 'typical', exp(sum(others.pieces) / sum(others.of_pieces))::numeric, 1, sum(others.of_pieces)
-    from (
-        select
-            of_customers.*,
-            row_number() over (partition by of_customers.part order by of_customers.pieces desc) as nth
-        from of_customers
-        where of_customers.parted_by = 'category'
-    ) as others
-    where others.nth > 1
-    group by others.part
-    having sum(others.of_pieces) > 0
+    select 'pieces_by_category', bought.part, 'typical', exp(avg(bought.pieces))::numeric, 1, count(*)
+    from of_customers as bought
+    where bought.parted_by = 'category' and bought.pieces is not null
+    group by bought.part
     union all
     select 'discount_to_price', 'all', 'least', sum(lines.discount), sum(lines.listed), count(*)
     from lines

@@ -285,4 +285,77 @@ from (
             and before.report_date < %(report_date)s::date
     ) as earlier on true
     where billed.report_date = %(report_date)s::date
-) as spend;
+) as spend
+union all
+-- A few were corrected. Of many another row has taken the number, and the day before lacks what it was published with.
+select
+    'orders_are_sold_on_one_day',
+    'orders that are published as sold on an earlier day too',
+    count(known.report_date),
+    count(*),
+    'in master.orders.ordered_at, such as order_id ' || min(concat(sold_orders.order_id, ' (', known.report_date, ')'))
+    filter (where known.report_date is not null),
+    case when count(known.report_date) >= 5 then 1 else 100 end
+from sold_orders
+left join lateral (
+    select max(line.report_date) as report_date
+    from base.profit as line
+    inner join investor.publications as publication
+        on publication.report = 'base.profit' and publication.report_date = line.report_date
+    where line.order_id = sold_orders.order_id and line.sold and line.report_date < %(report_date)s::date
+) as known on true
+union all
+select
+    'refunds_are_paid_on_one_day',
+    'refunds that are published as paid on an earlier day too',
+    count(*) filter (where paid.before is not null),
+    count(*),
+    'in master.refunds.refunded_at, such as refund_id ' || min(concat(paid.refund_id, ' (', paid.before, ')'))
+    filter (where paid.before is not null),
+    case when count(*) filter (where paid.before is not null) >= 5 then 1 else 100 end
+from (
+    select
+        now.refund_id,
+        (
+            select max(earlier.report_date)
+            from base.refunds_read as earlier
+            inner join investor.publications as publication
+                on publication.report = 'base.profit' and publication.report_date = earlier.report_date
+            where earlier.refund_id = now.refund_id and earlier.report_date < %(report_date)s::date
+        ) as before
+    from base.refunds_read as now
+    where now.report_date = %(report_date)s::date
+) as paid
+union all
+-- Yesterday's bill under today's date. One channel may have an amount again by chance, and a budget always.
+select
+    'spend_is_that_of_its_day',
+    'of the spend of the day is to the cent what the same channels had on one day before it',
+    coalesce(max(alike.amount), 0)::bigint,
+    coalesce((
+        select sum(billed.amount) from base.marketing as billed where billed.report_date = %(report_date)s::date
+    ), 0)::bigint,
+    'in master.marketing_spend, such as ' || (array_agg(alike.example order by alike.amount desc))[1],
+    2
+from (
+    select sum(billed.amount) as amount, concat(min(billed.channel), ' (', before.report_date, ')') as example
+    from base.marketing as billed
+    inner join base.marketing as before
+        on
+            before.channel = billed.channel
+            and before.amount = billed.amount
+            and before.report_date >= %(report_date)s::date - 28
+            and before.report_date < %(report_date)s::date
+    where
+        billed.report_date = %(report_date)s::date
+        and billed.amount <> trunc(billed.amount)
+        and billed.channel in (
+            select varied.channel
+            from base.marketing as varied
+            where varied.report_date >= %(report_date)s::date - 28 and varied.report_date < %(report_date)s::date
+            group by varied.channel
+            having count(*) >= 7 and count(*) = count(distinct varied.amount)
+        )
+    group by before.report_date
+    having count(*) > 1
+) as alike;

@@ -27,9 +27,11 @@ _CHANCE = 1e-6
 _LEAST_WEEKDAYS = 3  # of the four that there can be: quiet Sundays tell nothing of a Tuesday
 _LEAST_ROWS = 10  # to say what one of them is, as a rule
 # What a thing is as a rule (a session's seconds) is so many times out of its range; or only so many times below it
-# ("least": a sale may give any discount). Of all parts together less is enough ("price": a sale makes them all lower).
+# ("least": a sale may give any discount). Of all parts together less is enough, and of a large one ("price": in a sale
+# they are lower).
 _TYPICAL = 4.0
 _TOGETHER = 1.3
+_LARGE, _DEARER = 30, 1.2  # rows, times
 # Money spent changes as people please, but not by so many times within a day.
 _MONEY = 8.0
 # What is rare as a rule is now so much of all, and three times what it was at the most: cancelled orders and gifts, as
@@ -106,7 +108,7 @@ class DayParts:
             return list(self._not_rare(_NOT_RARE[self.kind]))
         if self.kind == "money":
             return list(self._other_money())
-        return list(self._other_than_typical()) or list(self._all_together())
+        return list(self._other_than_typical()) or list(self._all_together()) or list(self._dearer())
 
     def is_far_off(self, *, may_be_quiet: bool = False) -> bool:
         """Whether somebody should look before it is published. On a holiday not every hour has an order."""
@@ -196,6 +198,13 @@ class DayParts:
         for part, found in sorted(self.today.items()):
             days = [day[part] for day in self.before if part in day]
             yield from self._out_of_range(part, found, days, _TYPICAL, either=self.kind != "least")
+
+    def _dearer(self) -> Iterator[OffPart]:
+        """The large parts that are in another currency: too many customers for chance."""
+        for part, found in sorted(self.today.items()) if self.kind == "price" else ():
+            days = [day[part] for day in self.before if part in day]
+            if min(day.rows for day in (found, *days)) >= _LARGE:
+                yield from self._out_of_range(part, found, days, _DEARER, either=False)
 
     def _all_together(self) -> Iterator[OffPart]:
         """What no part shows by itself: everything in another unit, or counted twice."""
