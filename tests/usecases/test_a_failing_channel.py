@@ -43,6 +43,27 @@ def test_an_outage_is_said_once_and_its_end_too(night: Night) -> None:
     assert night.steps == ["page-1-primary"]
 
 
+def test_that_the_pager_fails_is_not_said_once_it_works_again(night: Night) -> None:
+    """Slack was away too: that nobody is woken was said behind the page."""
+    broken(night, *[DeliveryFailed("connection refused")] * 20)
+    night.chat.fail = [DeliveryFailed("connection refused")] * 20
+    night.looks("05:00", "05:01")
+    night.pager.fail = night.chat.fail = []
+    night.looks("05:01:15", "05:02")
+    assert notices(night) == ["The pager (Opsgenie) can be reached again after 75 s"]
+
+
+def test_a_reply_that_was_noted_by_a_slower_clock_begins_no_thread(night: Night) -> None:
+    """Hosts differ by seconds: the chat's own clock tells what was said first."""
+    night.world.missing("growth_etl")
+    night.look("05:00:02")
+    night.acknowledge("growth_etl:2026-11-22:page-1-primary", "de-003@example.com")
+    night.look("05:00:01")
+    night.world.publish("growth_etl", at("05:01"))
+    night.look("05:01:15")
+    assert [thread for _, thread in night.chat.posts] == [None, "1.0", "1.0"]
+
+
 def test_a_blip_is_not_spoken_of(night: Night) -> None:
     """One call fails, the next one two seconds later does not."""
     broken(night, DeliveryFailed("connection refused"))

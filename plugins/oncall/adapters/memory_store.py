@@ -191,10 +191,8 @@ class MemoryStore(Settling):
             return sum(slot.waiting for slot in self.slots.values())
 
     def thread(self, key: str) -> Posted | None:
-        posts = [
-            slot.delivery for slot in self.slots.values() if slot.delivery.key == key and slot.delivery.posted
-        ]
-        return min(posts, key=lambda each: (each.done_at or self.now(), each.id)).posted if posts else None
+        posts = (slot.delivery.posted for slot in self.slots.values() if slot.delivery.key == key)
+        return min((post for post in posts if post and post.ts), key=lambda post: post.order, default=None)
 
     def said_at(self, key: str, posted: Posted) -> Message | None:
         there = (slot.delivery for slot in self.slots.values() if slot.delivery.key == key)

@@ -66,6 +66,8 @@ def test_that_the_pager_is_back_is_said_where_its_loss_was_said() -> None:
     assert (said(back).step, said(back).priority) == ("back", "P5")
     assert key(back) == key(down)
     assert said(back).step != said(down).step
+    assert isinstance(back, Plan)
+    assert back.cancelled == (key(down),)
 
 
 def test_an_alert_about_the_chat_is_closed_when_it_is_back() -> None:

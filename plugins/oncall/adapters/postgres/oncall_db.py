@@ -180,7 +180,8 @@ class OncallDb(Settling):
         """Implements `Store`."""
         found = self._db.ask(
             "select channel_id, ts from oncall.deliveries where key = %s and channel = 'chat' and op = 'post'"
-            " and ts <> '' order by done_at, id limit 1",
+            # as `Posted.order`
+            " and ts <> '' order by length(split_part(ts, '.', 1)), ts, id limit 1",
             (key,),
         )
         return Posted(*found[0]) if found else None

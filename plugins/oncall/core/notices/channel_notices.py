@@ -44,14 +44,14 @@ def channel_down(
 
 
 def channel_back(scene: Scene, channel: Channel, since: dt.datetime) -> Plan:
-    """It works again, told where it was told that it fails; an alert about it is closed, or not sent any more."""
+    """It works again, told where it was told that it fails, or was to be; an alert about it is closed."""
     gone = between(since, scene.at)
     title = f"{NAMES[channel]} can be reached again after {gone}"
     back = _about_channel(
         scene, channel, since, "back", title, ["The messages that were owed are being sent."]
     )
     if channel == "pager":
-        return Plan(owed=(back,))
+        return Plan(owed=(back,), cancelled=(back.key,))
     alias = replace(back.message, step="down").alias
     close = replace(back, step=f"close:{alias}", op="close", alias=alias)
     return Plan(owed=(close,), cancelled=(back.key,))
