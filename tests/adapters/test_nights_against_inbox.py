@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -109,6 +110,26 @@ def test_a_history_that_fails_holds_no_message_up_that_was_not_tried(
     assert asked + len(far.inbox.calls(operation="conversations.replies")) <= 3
     far.every_15_s("05:00:15", "05:01")
     assert not [alert for alert in far.inbox.alerts() if "Slack cannot be reached" in alert.message]
+
+
+def test_what_is_put_back_before_its_alert_could_be_closed_leaves_that_open(far: FarNight) -> None:
+    """In an outage: the page goes out when that is over, and a close behind it would tell that all is well."""
+    before = far.night.config
+    others = {name: each for name, each in before.pipelines.items() if name != "growth_etl"}
+    far.inbox.fail("opsgenie", kind="refuse")
+    far.every_15_s("05:00", "05:02:45")
+    far.night.config = replace(before, pipelines=others)
+    far.every_15_s("05:03", "05:04")
+    far.night.config = before
+    far.every_15_s("05:05", "05:06")
+    far.inbox.heal()
+    far.every_15_s("05:06:15", "05:07")
+    assert far.woken == [PRIMARY]
+    assert far.alerts()[0].open
+    far.night.world.publish("growth_etl", at("05:08"))
+    far.every_15_s("05:08:15", "05:09")
+    assert not far.alerts()[0].open
+    assert far.night.store.waiting() == 0
 
 
 # What Slack refuses.

@@ -550,9 +550,19 @@ def test_an_alert_has_to_be_there_first(op: str, page: dict[str, Any] | None, ex
     """Before it is closed, acknowledged or annotated."""
     entry = owed(f"{op}:x", op=op, alias=f"{KEY}:{PRIMARY}")
     others = (done(**page),) if page else ()
-    assert bound(entry, "05:20", *others) == expected
+    incident = OVER if op == "close" else PAGED
+    assert bound(entry, "05:20", *others, incident=incident) == expected
     other_alert = done(SECONDARY, "D", state="owed")
-    assert bound(entry, "05:20", *others, other_alert) == expected
+    assert bound(entry, "05:20", *others, other_alert, incident=incident) == expected
+
+
+def test_what_goes_on_is_not_closed() -> None:
+    """Its pipeline was put back before its alert could be closed; one that is told with another keeps no alert."""
+    close = owed("close:x", op="close", alias=f"{KEY}:{PRIMARY}")
+    assert why(bound(close, "05:20", done())) == "the incident goes on"
+    assert (
+        sent(bound(close, "05:20", done(), incident=replace(PAGED, leader="profit_etl:2026-11-22"))) == STORED
+    )
 
 
 def test_an_alert_of_an_incident_that_is_over_is_closed_but_not_annotated() -> None:

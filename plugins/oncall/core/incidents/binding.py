@@ -116,6 +116,8 @@ def _about_an_alert(entry: NotificationStatus, stored: Message, context: Inciden
     """To close, acknowledge or annotate an alert, it has to be there first."""
     if entry.op == "note" and not context.incident.open:
         return Withdraw("the incident is over")
+    if entry.op == "close" and context.incident.open and not context.incident.leader:
+        return Withdraw("the incident goes on")
     page = next((each for each in context.entries if each.op == "page" and each.alias == entry.alias), None)
     if page is None or page.state == "done":
         return Send(stored)
