@@ -548,6 +548,24 @@ def test_a_pipeline_that_is_put_back_as_it_was_is_still_theirs(
     assert broken.chat.updates[-1].summary.startswith("Resolved: Growth ETL")
 
 
+def test_what_is_put_back_after_the_shift_has_ended_passes_to_the_new_pair(broken: Night) -> None:
+    """The thread does not say that the escalation goes on where it was: it begins anew."""
+    before, others = broken.config, dict(broken.config.pipelines)
+    del others["growth_etl"]
+    broken.look("05:00")
+    broken.acknowledge(f"{KEY}:page-1-primary", "de-003@example.com")
+    broken.look("08:30")
+    broken.config = replace(before, pipelines=others)
+    broken.look("08:55")
+    broken.config = before
+    asked = len(woken(broken))
+    broken.looks("09:05", "09:06")
+    assert [person for _, person in woken(broken)][asked:] == ["DE-004"]
+    assert len(said(broken, "Handed over from DE-003 to DE-004")) == 1
+    (again,) = [message for message, _ in broken.chat.posts if message.title.startswith("Watched again")]
+    assert again.summary == ""
+
+
 def test_what_was_removed_for_long_while_nobody_had_it_pages_anew(broken: Night) -> None:
     """Its alerts were closed; whoever was called then has not heard of it for half an hour."""
     before, others = broken.config, dict(broken.config.pipelines)

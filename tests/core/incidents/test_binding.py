@@ -435,6 +435,11 @@ def test_a_failure_that_waited_is_told_as_it_stands_now(
         assert why(other).startswith("it does not stand any more")
     else:
         assert why(found) == "it does not stand any more, or its page tells of it"
+    unseen = a_report(clock, unreadable=("warehouse: connection refused",), blind=True)
+    assert (
+        sent(bind(owed("failed-1"), stored, replace(case, members=(unseen,)), a_scene(clock))).title
+        == STORED.title
+    )
 
 
 @pytest.mark.parametrize(

@@ -521,6 +521,14 @@ def test_the_last_chance_rings_again_for_an_old_failure_and_not_beside_a_new_one
     assert bool(said_by(last_chance(case, a_scene("04:40")))) is paged
 
 
+def test_what_was_paged_for_is_not_at_risk_by_a_clock_that_was_set_back() -> None:
+    """A P2 rang after the P1, and said that it was due in ten minutes."""
+    report = a_report("04:50", tasks=(WAITED, TRANSFORMS), usual=SLOW["usual"])
+    for paged, rings in ((None, True), ("04:59:59", True), ("05:00", False)):
+        incident = an_incident(paged_at=at(paged) if paged else None)
+        assert bool(said_by(last_chance(a_case(report, incident=incident), a_scene("04:50")))) is rings
+
+
 def test_whoever_begins_to_watch_after_the_last_chance_says_one_thing() -> None:
     """Not the warning too; the table that is late is remembered, and told of when it comes."""
     usual = usually({"wait_for_upstream": 1800.0})

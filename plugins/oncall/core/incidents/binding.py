@@ -131,9 +131,9 @@ def _failure(entry: NotificationStatus, stored: Message, context: IncidentContex
     taken = context.incident.acknowledged_at
     if context.incident.acknowledged and taken and entry.owed_at and taken >= entry.owed_at:
         return Withdraw("somebody has acknowledged the incident")
-    if not context.evaluated:
+    its = [member for member in context.missing if is_about(stored, member)]
+    if not context.evaluated or any(member.facts.blind for member in its):
         return Send(replace(stored, recipients=on_call(scene, "primary") or stored.recipients))
-    its = (member for member in context.missing if is_about(stored, member))
     message = failure_message(context.about(*its), scene, entry.step)
     return Send(message) if message else Withdraw("it does not stand any more, or its page tells of it")
 

@@ -185,8 +185,9 @@ def escalate(context: IncidentContext, scene: Scene) -> Plan | None:
     events: list[Event] = []
     if context.put_back:
         title = titled(context.broken, lambda about: f"Watched again: {about}")
-        line = "Nobody has acknowledged it: the escalation goes on where it was."
-        message = context.notice(scene, context.another("put-back"), title, [line])
+        goes_on = ["Nobody has acknowledged it: the escalation goes on where it was."]
+        lines = goes_on if incident.paged_at != scene.at else []  # else it begins anew, with another shift
+        message = context.notice(scene, context.another("put-back"), title, lines)
         owed += post_and_headline(message)
         events += event(context, scene, title)
     for call, trouble in now.unreached:

@@ -177,8 +177,9 @@ def last_chance_message(context: IncidentContext, scene: Scene) -> Message | Non
     lead = next((one for one in at_risk if one.last_chance and scene.at >= one.last_chance), None)
     if lead is None or not lead.due or not lead.last_chance or not lead.why:
         return None
-    if _is_late_in_a_moment(lead, scene):
-        return None
+    paged = context.incident.paged_at
+    if _is_late_in_a_moment(lead, scene) or (paged and lead.due <= paged):
+        return None  # the latter by a clock that was set back
     usual, reason = span((lead.due - lead.last_chance).total_seconds()), reason_of(context.missing)
     title = titled(context.missing, lambda about: f"At risk: {about}{due_words(lead, scene)}: {reason}")
     task = open_task(lead.facts)
