@@ -12,7 +12,7 @@ import pytest
 
 from oncall.cli.main import main
 from oncall.config.oncall_config import load
-from pipelines import publication
+from pipelines import publication, runner
 from pipelines.report_run import Held
 from pipelines.stale_days import StalePublications
 from tests.pipelines.master_by_hand import DAY, add, at, row, rows
@@ -416,6 +416,28 @@ def test_a_held_day_takes_the_cost_that_upstream_has_corrected(warehouse: Any, r
     )
     run("profit_etl")
     assert profit(warehouse)["cost"] == Decimal("4.00")
+
+
+def test_what_a_day_that_was_held_took_is_not_remembered(a_sale: Any, run: Run) -> None:
+    """Neither a cost nor a channel: they may be what it was held for."""
+    earlier = BEFORE - dt.timedelta(days=1)
+    add(a_sale, "products", {"product_id": 2, "unit_cost": "9.00"})
+    add(a_sale, "customers", {"customer_id": 2, "acquisition_channel": "email"})
+    add(a_sale, "orders", {"order_id": 8, "customer_id": 2, "ordered_at": at("12:00", earlier)})
+    add(a_sale, "order_lines", {"order_id": 8, "product_id": 2, "unit_price": "20.00"})
+    runner.transform(a_sale, report_run("profit_etl", earlier))
+    change(a_sale, "update master.products set unit_cost = 5 where product_id = 2")
+    change(a_sale, "update master.customers set acquisition_channel = 'tv' where customer_id = 2")
+    add(a_sale, "orders", {"order_id": 9, "customer_id": 2, "ordered_at": at("12:00", BEFORE)})
+    add(a_sale, "order_lines", {"order_id": 9, "product_id": 2, "unit_price": "20.00"})
+    run("profit_etl", day=BEFORE)
+    by_channel = (
+        "select channel, cost from investor.daily_profit_by_channel where report_date = %s order by channel"
+    )
+    assert rows(a_sale, by_channel, BEFORE) == [
+        {"channel": "organic", "cost": 8},
+        {"channel": "tv", "cost": 5},
+    ]
 
 
 def test_an_acquisition_channel_stays_that_of_the_day(a_sale: Any, run: Run) -> None:

@@ -427,6 +427,16 @@ def test_a_held_day_tells_nothing_of_whose_channel_is_whose(a_day: Any, dag_id: 
     assert "acquisition_channels_stay" not in failed(a_day, dag_id, NEXT)
 
 
+def test_a_held_day_tells_nothing_of_what_goods_cost(a_day: Any) -> None:
+    """Its costs were doubled: so they are on the next day, and not any more once upstream is repaired."""
+    change(a_day, "update master.products set unit_cost = unit_cost * 2")
+    assert "costs_stay" in failed(a_day, PROFIT, DAY)
+    change(a_day, A_DAY_LATER)
+    assert "costs_stay" in failed(a_day, PROFIT, NEXT)
+    change(a_day, "update master.products set unit_cost = unit_cost / 2")
+    assert "costs_stay" not in failed(a_day, PROFIT, NEXT)
+
+
 @pytest.mark.parametrize(
     "budget",
     [

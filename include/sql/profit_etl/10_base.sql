@@ -180,6 +180,11 @@ sold as (
                             where
                                 kept.product_id = product.product_id
                                 and kept.report_date <= %(report_date)s::date
+                                and exists (
+                                    select
+                                    from investor.publications as known
+                                    where known.report = 'base.profit' and known.report_date = kept.report_date
+                                )
                             order by kept.report_date desc
                             limit 1
                         )
@@ -316,6 +321,11 @@ credited as materialized (
                                         kept.customer_id = orders.customer_id
                                         and kept.report_date <= orders.ordered_on
                                         and kept.acquisition_channel is not null
+                                        and exists (
+                                            select
+                                            from investor.publications as known
+                                            where known.report = 'base.profit' and known.report_date = kept.report_date
+                                        )
                                     order by kept.report_date desc
                                     limit 1
                                 )

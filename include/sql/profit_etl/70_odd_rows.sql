@@ -1,6 +1,13 @@
 -- What only the day as a whole shows: rows that were loaded twice under new keys, or yesterday's under today's date, or
 -- in another unit. Name, what may be so, how many are, of how many, where, and up to how many in 100 it is ordinary.
-with sold_orders as (
+-- Compared with days that are published alone: what was held for it is no proof of it.
+with published as materialized (
+    select publication.report_date
+    from investor.publications as publication
+    where publication.report = 'base.profit' and publication.report_date < %(report_date)s::date
+),
+
+sold_orders as (
     select ordered.order_id, ordered.customer_id, ordered.ordered_at
     from master.orders as ordered
     where
@@ -122,7 +129,12 @@ goods as materialized (
         from (
             select kept.report_date, kept.unit_cost, kept.unit_price
             from base.product_costs as kept
-            where kept.product_id = bought.product_id and kept.report_date <= %(report_date)s::date
+            where
+                kept.product_id = bought.product_id
+                and (
+                    kept.report_date = %(report_date)s::date
+                    or kept.report_date in (select published.report_date from published)
+                )
             order by kept.report_date desc
             limit 8
         ) as lately
@@ -282,7 +294,7 @@ from (
         where
             before.channel = billed.channel
             and before.report_date >= %(report_date)s::date - 28
-            and before.report_date < %(report_date)s::date
+            and before.report_date in (select published.report_date from published)
     ) as earlier on true
     where billed.report_date = %(report_date)s::date
 ) as spend
@@ -300,9 +312,10 @@ from sold_orders
 left join lateral (
     select max(line.report_date) as report_date
     from base.profit as line
-    inner join investor.publications as publication
-        on publication.report = 'base.profit' and publication.report_date = line.report_date
-    where line.order_id = sold_orders.order_id and line.sold and line.report_date < %(report_date)s::date
+    where
+        line.order_id = sold_orders.order_id
+        and line.sold
+        and line.report_date in (select published.report_date from published)
 ) as known on true
 union all
 select
@@ -319,9 +332,9 @@ from (
         (
             select max(earlier.report_date)
             from base.refunds_read as earlier
-            inner join investor.publications as publication
-                on publication.report = 'base.profit' and publication.report_date = earlier.report_date
-            where earlier.refund_id = now.refund_id and earlier.report_date < %(report_date)s::date
+            where
+                earlier.refund_id = now.refund_id
+                and earlier.report_date in (select published.report_date from published)
         ) as before
     from base.refunds_read as now
     where now.report_date = %(report_date)s::date
@@ -345,7 +358,7 @@ from (
             before.channel = billed.channel
             and before.amount = billed.amount
             and before.report_date >= %(report_date)s::date - 28
-            and before.report_date < %(report_date)s::date
+            and before.report_date in (select published.report_date from published)
     where
         billed.report_date = %(report_date)s::date
         and billed.amount <> trunc(billed.amount)
