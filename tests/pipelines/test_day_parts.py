@@ -519,6 +519,14 @@ def test_customers_who_are_assigned_anew_hold_an_experiment(
     } == held_by
 
 
+def test_a_held_day_tells_nothing_of_when_customers_were_assigned(a_day: Any) -> None:
+    """On the day after it they are still assigned anew."""
+    change(a_day, A_DAY_LATER)
+    change(a_day, ASSIGNED.format("assigned_at = assigned_at - interval '9 days'", "< 2"))
+    for day in (DAY, NEXT):
+        assert "assignment_times_of_checkout_bundles_stay" in failed(a_day, UNIT_PROFIT, day)
+
+
 def test_sessions_that_are_gone_make_nobody_new_again(a_day: Any) -> None:
     """Upstream keeps a few days only: who was counted on one of them before is not counted as new."""
     change(a_day, "delete from master.sessions where started_at < '2026-11-18'")
