@@ -6,9 +6,11 @@ import asyncio
 import datetime as dt
 import json
 import os
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
+import psycopg
 import pytest
 
 from oncall.adapters.memory_store import MemoryStore
@@ -25,6 +27,8 @@ from oncall.usecases.channel_ports import Posted
 from oncall.usecases.ports import EVERYTHING
 from oncall.usecases.watch_record import SINCE
 from sandbox.inbox.records import SlackMessage
+from sandbox.stack.postgres import Server
+from tests.airflow.conftest_site import Site
 from tests.airflow.watching import pages, soon, threads, watch
 
 BY_HAND = [
@@ -282,3 +286,28 @@ def test_whoever_begins_without_the_database_looks_back(site: Any, monkeypatch: 
     asyncio.run(watch(lambda: bool(pages(site)) and bool(site.inbox.messages()), 25))
     assert len(pages(site)) == 1
     assert len(threads(site)) == 1
+
+
+def test_senders_that_find_no_connection_send_from_memory(
+    site: Site, postgres: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The look held the last connections of its role, decided at each tick, and nothing of it was ever sent."""
+    written = json.loads(os.environ["AIRFLOW_CONN_ONCALL_DB"])
+    with closing(psycopg.connect(postgres.uri(), autocommit=True)) as admin:
+        admin.execute("create role few login connection limit 3")
+        admin.execute(f'alter database "{written["schema"]}" owner to few')
+    monkeypatch.setenv("AIRFLOW_CONN_ONCALL_DB", json.dumps({**written, "login": "few"}))
+    try:
+        due = soon(8)
+        site.promise(due.timetz().replace(tzinfo=None), (due - dt.timedelta(seconds=3)).time())
+        asyncio.run(watch(lambda: len(pages(site)) > 1, 40))
+        assert len(pages(site)) == 1
+        assert len(threads(site)) == 1
+    finally:
+        with closing(psycopg.connect(postgres.uri(), autocommit=True)) as admin:
+            admin.execute(f'alter database "{written["schema"]}" owner to postgres')
+            ended = "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'few'"
+            admin.execute(ended)
+            with closing(psycopg.connect(postgres.uri(written["schema"]), autocommit=True)) as inside:
+                inside.execute("reassign owned by few to postgres")
+            admin.execute("drop role few")

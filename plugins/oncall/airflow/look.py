@@ -76,6 +76,7 @@ class Looker:
         self.known = WatcherState()
         self.renewed = time.monotonic()
         self._lane = Lanes("Airflow", 1)
+        self._cannot_send = ""
         self._knowing = threading.Lock()
         self._clock_links = PerLoop(lambda wiring: (wiring.store(), wiring.world()))
 
@@ -83,6 +84,10 @@ class Looker:
         """Hand on what was found out, also by a look that hung and comes back beside a newer one."""
         with self._knowing:
             self.known = replace(self.known, **found)
+
+    def cannot_send(self, reason: str) -> None:
+        """A sender has found no way to the store. It has a connection of its own: there may be none left for it."""
+        self._cannot_send = reason
 
     def prepare(self) -> None:
         self._renewed()
@@ -124,6 +129,7 @@ class Looker:
     def _look_on(self, services: Services, store: Store, at: dt.datetime) -> Evaluation:
         # What can be read and written, and not be sent from, is of no use: its pages would wait for ever. Asked before
         # the memory is handed over, which would be made anew at each look, and would send all of it again.
+        self._ask_for_the_senders()
         store.claim("pager", NOTHING_AT_ALL, LEASE["pager"])
         self.hand_over(store, at)
         seen = evaluate(services.config, services.world, services.runs, store, services.links, at)
@@ -144,6 +150,14 @@ class Looker:
         notes = store.evaluation_inputs(at, names).notes
         self.know(snapshot=replace(store.snapshot(), notes=dict(notes)))
         return seen
+
+    def _ask_for_the_senders(self) -> None:
+        """Raises Unreadable where one of them found no way to the store, and there is none yet."""
+        reason, wiring = self._cannot_send, self.known.wiring
+        if reason and wiring is not None:
+            if not wiring.answers(("oncall_db",)):
+                raise Unreadable(reason)
+            self._cannot_send = ""
 
     def _say_connections(self, store: Store, scene: Scene) -> None:
         if self.known.wiring is not None:

@@ -22,7 +22,7 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 from oncall.airflow.composition import PerLoop, Wiring
 from oncall.airflow.look import LOOK_S, Looker
 from oncall.airflow.run_once import quietly
-from oncall.core.errors import trace
+from oncall.core.errors import Unreadable, trace
 from oncall.core.incidents.wording import Scene
 from oncall.usecases.delivery_round import Sent
 from oncall.usecases.dispatch import Dispatch
@@ -169,7 +169,16 @@ class Watch:
         if dispatch is None:
             return
         sent: list[Sent] = []
-        await self._blocking(lambda: quietly(lambda: sent.append(act(dispatch))))
+
+        def send() -> None:
+            try:
+                sent.append(act(dispatch))
+            except Unreadable as error:
+                if self.looker.known.memory is None:
+                    self.looker.cannot_send(str(error))
+                raise
+
+        await self._blocking(lambda: quietly(send))
         if any(round_.unreached for round_ in sent):
             self.look_now.set()
 
