@@ -317,7 +317,7 @@ def test_an_on_call_dag_that_does_not_import_is_told_and_its_end_too(
         time.sleep(0.3)
 
     def told() -> list[str]:
-        send_once(wiring, services.config)
+        send_once(wiring, services)
         return [message.text.partition(" since")[0].strip("*") for message in site.inbox.messages()]
 
     assert broken_for(0.1) == []

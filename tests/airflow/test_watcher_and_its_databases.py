@@ -6,6 +6,7 @@ import asyncio
 import datetime as dt
 import json
 import os
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
@@ -288,26 +289,38 @@ def test_whoever_begins_without_the_database_looks_back(site: Any, monkeypatch: 
     assert len(threads(site)) == 1
 
 
-def test_senders_that_find_no_connection_send_from_memory(
-    site: Site, postgres: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The look held the last connections of its role, decided at each tick, and nothing of it was ever sent."""
+@pytest.fixture
+def few_connections(site: Site, postgres: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The role that reaches `oncall_db` may have three."""
     written = json.loads(os.environ["AIRFLOW_CONN_ONCALL_DB"])
     with closing(psycopg.connect(postgres.uri(), autocommit=True)) as admin:
         admin.execute("create role few login connection limit 3")
         admin.execute(f'alter database "{written["schema"]}" owner to few')
     monkeypatch.setenv("AIRFLOW_CONN_ONCALL_DB", json.dumps({**written, "login": "few"}))
-    try:
-        due = soon(8)
-        site.promise(due.timetz().replace(tzinfo=None), (due - dt.timedelta(seconds=3)).time())
-        asyncio.run(watch(lambda: len(pages(site)) > 1, 40))
-        assert len(pages(site)) == 1
-        assert len(threads(site)) == 1
-    finally:
-        with closing(psycopg.connect(postgres.uri(), autocommit=True)) as admin:
-            admin.execute(f'alter database "{written["schema"]}" owner to postgres')
-            ended = "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'few'"
-            admin.execute(ended)
-            with closing(psycopg.connect(postgres.uri(written["schema"]), autocommit=True)) as inside:
-                inside.execute("reassign owned by few to postgres")
-            admin.execute("drop role few")
+    yield
+    with closing(psycopg.connect(postgres.uri(written["schema"]), autocommit=True)) as admin:
+        admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'few'")
+        admin.execute("reassign owned by few to postgres")
+        admin.execute("drop role few")
+
+
+def test_senders_that_find_no_connection_send_from_memory(site: Site, few_connections: None) -> None:
+    """The look held the last ones, decided at each tick, and nothing of it was ever sent."""
+    due = soon(8)
+    site.promise(due.timetz().replace(tzinfo=None), (due - dt.timedelta(seconds=3)).time())
+    asyncio.run(watch(lambda: len(pages(site)) > 1, 40))
+    assert len(pages(site)) == 1
+    assert len(threads(site)) == 1
+
+
+def test_whoever_looks_once_sends_all_where_there_are_few_connections(
+    site: Site, few_connections: None
+) -> None:
+    """Those that found none were not sent: the next look of `sla_watch` comes in five minutes."""
+    due = soon(-5)
+    site.promise(due.timetz().replace(tzinfo=None), (due - dt.timedelta(seconds=3)).time())
+    Wiring().store().install()
+    Wiring().store().set_note(SINCE, (due - dt.timedelta(hours=5)).isoformat())
+    evaluate_once()
+    assert len(pages(site)) == 1
+    assert len(threads(site)) == 1

@@ -67,7 +67,7 @@ def send_test_page(wiring: Wiring, services: Services, message: Message, wait_s:
         took = _tapped(services, message, took, owed_at, waited)
     with services.store.decision_lock() as decision:
         decision.record(over(message, took, waited), utc_now())
-    send_once(wiring, services.config)
+    send_once(wiring, services)
     lines = list(report(message, took, waited))
     for line in lines:
         log.info("oncall.test_page", incident=message.key, step=message.step, said=line)
@@ -80,7 +80,10 @@ def _taken(wiring: Wiring, services: Services, message: Message, owed_at: dt.dat
     """Send it, and watch the outbox until both channels have it: the watcher may send it first."""
     for channel in (wiring.pager, wiring.chat):
         channel.prepare()  # reads its Airflow connection here: the sender's thread may not ask Airflow
-    sender = threading.Thread(target=send_once, args=(wiring, services.config), daemon=True)
+    apart = replace(
+        services, store=wiring.store()
+    )  # two threads on one connection end each other's transactions
+    sender = threading.Thread(target=send_once, args=(wiring, apart), daemon=True)
     sender.start()
     took, until = TestPageTimes(), time.monotonic() + TAKEN_WITHIN_S
     while True:

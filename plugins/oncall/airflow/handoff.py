@@ -75,7 +75,7 @@ def _say(wiring: Wiring, services: Services, message: Message, at: dt.datetime) 
     """Post it once, however often this is called."""
     with services.store.decision_lock() as decision:
         decision.record(Plan(owed=(post(message),)), at)
-    send_once(wiring, services.config)
+    send_once(wiring, services)
 
 
 def try_primary(team: str = "", wait_s: float = TAP_WITHIN_S) -> list[str]:

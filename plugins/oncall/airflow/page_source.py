@@ -108,7 +108,7 @@ class PageSource:
         except Unreadable as error:
             return Outcome(False, nothing_done(error))
         if outcome.done:
-            send_once(wiring, services.config, patience_s=CHANNELS_WITHIN_S)
+            send_once(wiring, services, patience_s=CHANNELS_WITHIN_S)
         with self._lock:
             self._seen = None
         return outcome

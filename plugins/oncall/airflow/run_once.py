@@ -14,7 +14,6 @@ import structlog
 
 from oncall.airflow.composition import Services, Wiring
 from oncall.airflow.dag_files import watch_dag_files
-from oncall.config.oncall_config import OncallConfig
 from oncall.core.errors import OncallError, Unreadable
 from oncall.usecases.current_config import say_configuration
 from oncall.usecases.delivery_round import Clock, Sent
@@ -81,7 +80,7 @@ def evaluate_once(
     while True:
         patience_s = min(ONE_SHOT_S, ends - time.monotonic())
         unreached = send_once(
-            wiring, services.config, now, patience_s, seen=seen, check_before_send=check_before_send
+            wiring, services, now, patience_s, seen=seen, check_before_send=check_before_send
         )
         if unreached and more_calls and time.monotonic() < ends:  # the next one is called at once
             more_calls -= 1
@@ -100,7 +99,7 @@ def stand_in(within_s: float) -> None:
 
 def send_once(
     wiring: Wiring,
-    config: OncallConfig,
+    services: Services,
     now: Clock = utc_now,
     patience_s: float = ONE_SHOT_S,
     *,
@@ -115,10 +114,13 @@ def send_once(
     for connected in (wiring.pager, wiring.chat):
         quietly(connected.prepare)  # reads its Airflow connection here: a plain thread may not ask Airflow
     unreached: list[bool] = []
+    waiting: list[Callable[[Dispatch], Sent]] = []
 
-    def one(send: Callable[[Dispatch], Sent]) -> None:
-        dispatch = wiring.dispatch(config, wiring.store(), now, seen, check_before_send=check_before_send)
-        quietly(lambda: unreached.append(send(dispatch).unreached))
+    def one(send: Callable[[Dispatch], Sent], store: Store | None = None) -> None:
+        at_hand = store or wiring.store()
+        dispatch = wiring.dispatch(services.config, at_hand, now, seen, check_before_send=check_before_send)
+        if not quietly(lambda: unreached.append(send(dispatch).unreached)):
+            waiting.append(send)
 
     chats = (partial(_posts, lane=lane) for lane in (OUR_CHANNELS, OTHERS_CHANNELS))
     acts = [*chats, *(partial(Dispatch.pages, lane=lane) for lane in LANES)]
@@ -128,6 +130,10 @@ def send_once(
     ends = time.monotonic() + patience_s
     for sender in senders:
         sender.join(max(0.0, ends - time.monotonic()))
+    # There may be no further connection to the store: over the one at hand, one after the other.
+    for act in tuple(waiting):
+        if time.monotonic() < ends:
+            one(act, services.store)
     return any(unreached)
 
 

@@ -16,7 +16,6 @@ from oncall.core.errors import DeliveryFailed, Rejected
 from oncall.core.incidents.incident import Plan
 from oncall.core.incidents.wording import Links, Scene
 from oncall.core.notices.channel_notices import schedules_agree, schedules_drift
-from oncall.usecases.current_config import config_in_force
 from oncall.usecases.ports import Store
 from oncall.usecases.sync_schedules import Schedules, drift, sync
 from oncall.usecases.timekeeping import utc_now
@@ -31,16 +30,15 @@ def sync_and_compare(*, last_try: bool = True) -> str:
     DeliveryFailed when Opsgenie did not take it, after saying so when it never will or this was the `last_try`.
     """
     wiring = Wiring()
-    store = wiring.store()
-    store.install()
-    config, _ = config_in_force(store)
+    wiring.store().install()
+    services = wiring.services()
     try:
         schedules = OpsgenieSchedules.from_connection()
-        return synced(config, schedules, store, wiring.links, utc_now(), last_try=last_try)
+        return synced(services.config, schedules, services.store, wiring.links, utc_now(), last_try=last_try)
     except NoSchedules as error:
         raise AirflowSkipException(str(error)) from None
     finally:
-        send_once(wiring, config)
+        send_once(wiring, services)
 
 
 def synced(
