@@ -93,6 +93,9 @@ MACROS = (
     " and not exists (select 1 from master.loads where table_name in (of_table, 'master.' || of_table)"
     " and business_day = hole.day::date)"
     " and exists (select 1 from investor.publications where report = of_report and report_date < hole.day::date)",
+    "base.known_near(of_base, of_day) as table select report_date from investor.publications"
+    " where report = of_base and report_date between of_day - 28 and of_day + 28 and exists"
+    " (select 1 from investor.publications as own where own.report = of_base and own.report_date = of_day)",
 )
 
 
