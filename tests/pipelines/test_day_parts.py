@@ -142,7 +142,7 @@ def busy_shop(postgres: Server, empty_warehouse: str) -> Iterator[Any]:
             day = DAY - dt.timedelta(days=ago)
             Loader(connection, 0.15).load(day)
             # On its first day nothing can be given back; an experiment's customers are those of the day before.
-            published = [*REPORTS][: 0 if ago not in range(1, 8) else 3 if ago > 1 else None]
+            published = [*REPORTS][: 0 if ago not in range(1, 9) else 3 if ago > 1 else None]
             for dag_id in published:
                 run_all(connection, report_run(dag_id, day))
         change(
@@ -435,6 +435,43 @@ def test_a_held_day_tells_nothing_of_what_goods_cost(a_day: Any) -> None:
     assert "costs_stay" in failed(a_day, PROFIT, NEXT)
     change(a_day, "update master.products set unit_cost = unit_cost / 2")
     assert "costs_stay" not in failed(a_day, PROFIT, NEXT)
+
+
+BILL_OF_THE_17TH = (
+    "delete from master.marketing_spend where day = '{0}'; insert into master.marketing_spend (day, channel, amount,"
+    " updated_at) select '{0}', channel, amount, updated_at from master.marketing_spend where day = '2026-11-17'"
+)
+
+
+def test_a_held_day_tells_nothing_of_what_was_billed(a_day: Any) -> None:
+    """The bill of an earlier day came and was held: it comes again on the next day."""
+    change(a_day, A_DAY_LATER)
+    for day in (DAY, NEXT):
+        change(a_day, BILL_OF_THE_17TH.format(day))
+        assert "spend_is_that_of_its_day" in failed(a_day, PROFIT, day)
+
+
+def test_a_channel_that_pauses_has_bills_all_the_same(a_day: Any) -> None:
+    """Nothing on two days is no amount that comes twice, but eight others are asked for."""
+    change(a_day, "update base.marketing set amount = 0 where report_date in ('2026-11-14', '2026-11-15')")
+    change(a_day, BILL_OF_THE_17TH.format(DAY))
+    assert "spend_is_that_of_its_day" not in failed(a_day, PROFIT, DAY)
+    change(
+        a_day,
+        "insert into base.marketing (report_date, channel, amount, credited_revenue, allotted)"
+        " select report_date - 7, channel, amount + 0.01, credited_revenue, allotted from base.marketing"
+        " where report_date in ('2026-11-17', '2026-11-18'); insert into investor.publications (report, report_date,"
+        " run_id, rows, published_at) select report, report_date - 7, run_id, rows, published_at"
+        " from investor.publications where report = 'base.profit' and report_date in ('2026-11-17', '2026-11-18')",
+    )
+    assert "spend_is_that_of_its_day" in failed(a_day, PROFIT, DAY)
+
+
+def test_a_plan_by_weekday_is_no_bill_that_came_again(a_day: Any) -> None:
+    """On the eighth day each channel has what it had on the first."""
+    change(a_day, "delete from investor.publications where report_date < '2026-11-13'")
+    change(a_day, BILL_OF_THE_17TH.format(DAY).replace("2026-11-17", "2026-11-13"))
+    assert "spend_is_that_of_its_day" not in failed(a_day, PROFIT, DAY)
 
 
 @pytest.mark.parametrize(

@@ -363,11 +363,15 @@ from (
         billed.report_date = %(report_date)s::date
         and billed.amount <> trunc(billed.amount)
         and billed.channel in (
+            -- More than a week: by then a plan by weekday has come again.
             select varied.channel
             from base.marketing as varied
-            where varied.report_date >= %(report_date)s::date - 28 and varied.report_date < %(report_date)s::date
+            where
+                varied.report_date >= %(report_date)s::date - 28
+                and varied.report_date in (select published.report_date from published)
+                and varied.amount <> trunc(varied.amount)
             group by varied.channel
-            having count(*) >= 7 and count(*) = count(distinct varied.amount)
+            having count(*) >= 8 and count(*) = count(distinct varied.amount)
         )
     group by before.report_date
     having count(*) > 1
