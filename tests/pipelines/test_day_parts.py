@@ -427,6 +427,15 @@ def test_a_held_day_tells_nothing_of_whose_channel_is_whose(a_day: Any, dag_id: 
     assert "acquisition_channels_stay" not in failed(a_day, dag_id, NEXT)
 
 
+def test_a_day_that_is_run_again_is_made_of_what_goods_cost_then(a_day: Any) -> None:
+    """The report keeps it: what a supplier asks for since is no question of that day, but of the next one."""
+    assert failed(a_day, PROFIT, DAY) == {}
+    change(a_day, "update master.products set unit_cost = unit_cost * 0.8 where category = 'toys'")
+    assert failed(a_day, PROFIT, DAY) == {}
+    change(a_day, A_DAY_LATER)
+    assert "cost_to_price_by_category_is_usual" in failed(a_day, PROFIT, NEXT)
+
+
 def test_a_held_day_tells_nothing_of_what_goods_cost(a_day: Any) -> None:
     """Its costs were doubled: so they are on the next day, and not any more once upstream is repaired."""
     change(a_day, "update master.products set unit_cost = unit_cost * 2")

@@ -28,6 +28,23 @@ with ordered as materialized (
     where given.ordered_at >= %(day_start)s::timestamptz and given.ordered_at < %(day_end)s::timestamptz
 ),
 
+-- Costs are as the report has them: a day that is run again keeps what its goods cost then. (Looked up one by one: joined,
+-- a day of which nothing is counted yet would be taken for empty, and read for each line.)
+goods as materialized (
+    select
+        product.product_id,
+        product.category,
+        coalesce(
+            (
+                select max(kept.unit_cost) -- one answer, though upstream have a product twice
+                from base.product_costs as kept
+                where kept.product_id = product.product_id and kept.report_date = %(report_date)s::date
+            ),
+            product.unit_cost
+        ) as unit_cost
+    from master.products as product
+),
+
 lines as materialized (
     select
         ordered.order_id,
@@ -49,7 +66,7 @@ lines as materialized (
         line.discount
     from ordered
     inner join master.order_lines as line on line.order_id = ordered.order_id
-    inner join master.products as product on product.product_id = line.product_id
+    inner join goods as product on product.product_id = line.product_id
 ),
 
 -- By customer how many orders, and of them those that are alike: as many lines, of the same articles for the same money.
