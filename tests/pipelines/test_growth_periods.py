@@ -240,6 +240,38 @@ def test_a_sign_up_that_is_corrected_makes_the_months_stale_that_counted_it(
     assert stale() == []
 
 
+def test_a_late_sign_up_makes_no_month_stale_before_its_own(warehouse: Any, run: Run) -> None:
+    """Though one before it has lost a customer since."""
+    sign_up(warehouse, DAYS[1], DAYS[3], DAYS[40])
+    for each in DAYS[1:]:
+        run(GROWTH, day=each)
+    with warehouse.cursor() as cursor:
+        cursor.execute("delete from master.customers where customer_id = 1")
+    late = {"customer_id": 9, "signed_up_at": at("09:00", DAYS[41]), "updated_at": dt.datetime.now(dt.UTC)}
+    add(warehouse, "customers", late)
+    assert [one.report_date for one in StalePublications(warehouse, CONFIG).find()] == [MONTH_END]
+
+
+def test_a_month_whose_sessions_are_put_away_is_not_stale(warehouse: Any, run: Run) -> None:
+    """It could not be run again, and all that is stale after it would wait for it: neither a row nor a load tells."""
+    sign_up(warehouse, DAYS[1], DAYS[3], DAYS[40])
+    for serial, day in enumerate(DAYS):
+        visit(warehouse, serial, 1, day)
+    with warehouse.cursor() as cursor:
+        cursor.execute("update master.loads set row_count = 1")
+    warehouse.commit()
+    for each in DAYS[1:]:
+        run(GROWTH, day=each)
+    with warehouse.cursor() as cursor:
+        cursor.execute("delete from master.sessions where started_at < '2026-10-01'")
+        cursor.execute("insert into master.loads values ('customers', %s, now(), 1)", (DAYS[5],))
+    late = {"customer_id": 9, "signed_up_at": at("09:00", DAYS[2]), "updated_at": dt.datetime.now(dt.UTC)}
+    add(warehouse, "customers", late)
+    assert [one.report_date for one in StalePublications(warehouse, CONFIG).find()] == [MONTH_END]
+    run(GROWTH, day=MONTH_END)
+    assert StalePublications(warehouse, CONFIG).find() == []
+
+
 def test_a_period_that_does_not_add_up_is_held(warehouse: Any, run: Run) -> None:
     """The last word is the check's."""
     sign_up(warehouse, FIRST)

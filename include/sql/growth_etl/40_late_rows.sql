@@ -30,35 +30,45 @@ changed as (
     from base.shrunk_days(%(report)s, %(zone)s, '{sessions}', %(since)s::timestamptz) as gone
 ),
 
--- Customers of months that were counted who were written since.
+-- Customers who were written since, of months that were counted.
 written_customers as (
-    select customer.updated_at
+    select
+        date_trunc('month', base.day_of(customer.signed_up_at, %(zone)s)::timestamp) as first_day,
+        customer.updated_at
     from master.customers as customer
     where
         customer.updated_at > (select base.late_since(%(report)s, %(since)s::timestamptz))
         and customer.updated_at <= clock_timestamp()
+        and customer.signed_up_at >= '0001-01-01'
         and customer.signed_up_at < (
             select (max(cohort.report_date)::timestamp + interval '1 day') at time zone %(zone)s
             from investor.signup_cohorts as cohort
         )
 ),
 
--- Of how many customers each cohort was counted, where it is another number now.
-other_cohorts as (
-    select ended.report_date, now.customers as now, coalesce(cohort.customers, 0) as counted
+-- Where more have signed up in such a month than were counted.
+grown as (
+    select ended.report_date
     from (
         select
-            to_char(base.day_of(customer.signed_up_at, %(zone)s)::timestamp, 'YYYY-MM') as cohort,
+            date_trunc('month', base.day_of(customer.signed_up_at, %(zone)s)::timestamp) as first_day,
             count(*) as customers
         from master.customers as customer
-        where exists (select from written_customers) and customer.signed_up_at >= '0001-01-01'
+        where
+            exists (select from written_customers)
+            and customer.signed_up_at >= (
+                select min(written_customers.first_day) at time zone %(zone)s from written_customers
+            )
         group by 1
     ) as now
     inner join (select distinct counted.report_date from investor.signup_cohorts as counted) as ended
-        on now.cohort <= to_char(ended.report_date::timestamp, 'YYYY-MM')
+        on now.first_day <= ended.report_date
     left join investor.signup_cohorts as cohort
-        on cohort.report_date = ended.report_date and cohort.cohort = now.cohort
-    where now.customers is distinct from cohort.customers
+        on cohort.report_date = ended.report_date and cohort.cohort = to_char(now.first_day, 'YYYY-MM')
+    where
+        now.first_day in (select written_customers.first_day from written_customers)
+        and now.customers > coalesce(cohort.customers, 0)
+    group by ended.report_date
 ),
 
 touched (report_date, changed_at, table_name) as (
@@ -111,11 +121,8 @@ touched (report_date, changed_at, table_name) as (
         and load.business_day < date '9999-01-01'
     group by 1
     union all
-    select ended.report_date, (select max(written_customers.updated_at) from written_customers), 'master.customers'
-    from (select distinct cohort.report_date from investor.signup_cohorts as cohort) as ended
-    where
-        exists (select from other_cohorts where other_cohorts.now > other_cohorts.counted)
-        and exists (select from other_cohorts where other_cohorts.report_date = ended.report_date)
+    select grown.report_date, (select max(written_customers.updated_at) from written_customers), 'master.customers'
+    from grown
 )
 
 select %(report)s, touched.report_date, touched.table_name, max(touched.changed_at)
@@ -125,6 +132,11 @@ inner join investor.publications as publication
         publication.report = %(report)s
         and publication.report_date = touched.report_date
         and touched.changed_at > coalesce(publication.read_at, publication.published_at)
+-- A month whose last day has no sessions any more, since upstream has put them away, cannot be counted again.
+where
+    touched.table_name <> 'master.customers'
+    or touched.report_date > (select base.day_of(min(kept.started_at), %(zone)s) from master.sessions as kept)
+    or base.said_to_be_empty('sessions', touched.report_date)
 group by touched.report_date, touched.table_name
 on conflict (report, report_date, table_name) do update
 set changed_at = greatest(known.changed_at, excluded.changed_at);
