@@ -172,6 +172,7 @@ given_back as materialized (
 ),
 
 -- What one customer alone buys may be anything: what a thing is as a rule is asked of the customers, not of their lines.
+-- (Measures of another meaning have another name: days that were counted by lines are not compared with.)
 of_customers as materialized (
     select
         case when grouping(lines.country) = 0 then 'country' else 'category' end as parted_by,
@@ -464,7 +465,7 @@ measured (measure, part, kind, amount, of_all, rows) as (
     from given_back
     union all
     select
-        'refunds_to_price', 'all', 'typical',
+        'customer_refunds_to_price', 'all', 'typical',
         sum(given_back.amount / nullif(given_back.paid, 0)), count(*), count(*)
     from given_back
     where given_back.paid > 0
@@ -472,7 +473,7 @@ measured (measure, part, kind, amount, of_all, rows) as (
     union all
     -- One who buys for more than three customers counts as three.
     select
-        concat('cost_to_price_by_', bought.parted_by), bought.part, 'price',
+        concat('customer_cost_to_price_by_', bought.parted_by), bought.part, 'price',
         sum(bought.cost * least(1, 3 * bought.usual / bought.listed)), sum(least(bought.listed, 3 * bought.usual)), count(*)
     from (
         select
@@ -500,7 +501,7 @@ measured (measure, part, kind, amount, of_all, rows) as (
     where ordered.stands
     having count(*) > 0
     union all
-    select 'pieces_by_category', bought.part, 'typical', exp(avg(bought.pieces))::numeric, 1, count(*)
+    select 'customer_pieces_by_category', bought.part, 'typical', exp(avg(bought.pieces))::numeric, 1, count(*)
     from of_customers as bought
     where bought.parted_by = 'category' and bought.pieces is not null
     group by bought.part
