@@ -410,6 +410,23 @@ def test_costs_and_prices_are_those_of_the_day_before(a_day: Any, fault: str, ch
     assert found in failed(a_day, PROFIT, DAY)[check]
 
 
+def test_orders_that_have_moved_are_sold_on_their_new_day_once_the_earlier_one_is_run_again(
+    a_day: Any,
+) -> None:
+    """As the check says: upstream may have corrected the time of many."""
+    change(
+        a_day,
+        "update master.orders set ordered_at = ordered_at + interval '1 day' where order_id in (select order_id"
+        " from master.orders where ordered_at >= '2026-11-19 00:00+07' and ordered_at < '2026-11-20 00:00+07'"
+        " and order_id % 20 = 3 and order_id not in (select order_id from master.refunds))",
+    )
+    held = failed(a_day, PROFIT, DAY)["orders_are_sold_on_one_day"]
+    assert " (2026-11-19): if it has moved, run that day again first" in held
+    change(a_day, "delete from master.loads where business_day = '2026-11-19'")  # it says what it had
+    assert failed(a_day, PROFIT, DAY - dt.timedelta(days=1)) == {}
+    assert "orders_are_sold_on_one_day" not in failed(a_day, PROFIT, DAY)
+
+
 @pytest.mark.parametrize("dag_id", [PROFIT, ENGAGEMENT, GROWTH])
 def test_customers_of_other_channels_than_the_day_before_hold_it(a_day: Any, dag_id: str) -> None:
     """Each channel has as many as ever: two were exchanged. That a few are corrected is ordinary, and a release is heard."""

@@ -306,7 +306,7 @@ select
     count(known.report_date),
     count(*),
     'in master.orders.ordered_at, such as order_id ' || min(concat(sold_orders.order_id, ' (', known.report_date, ')'))
-    filter (where known.report_date is not null),
+    filter (where known.report_date is not null) || ': if it has moved, run that day again first',
     case when count(known.report_date) >= 5 then 1 else 100 end
 from sold_orders
 left join lateral (
