@@ -79,6 +79,8 @@ def evaluate_once(
     more_calls = MORE_CALLS
     while True:
         patience_s = min(ONE_SHOT_S, ends - time.monotonic())
+        if patience_s <= 0:  # what a sender claims now it could not send
+            return seen
         unreached = send_once(
             wiring, services, now, patience_s, seen=seen, check_before_send=check_before_send
         )
@@ -123,7 +125,7 @@ def send_once(
             waiting.append(send)
 
     chats = (partial(_posts, lane=lane) for lane in (OUR_CHANNELS, OTHERS_CHANNELS))
-    acts = [*chats, *(partial(Dispatch.pages, lane=lane) for lane in LANES)]
+    acts: list[Callable[[Dispatch], Sent]] = [*(partial(Dispatch.pages, lane=lane) for lane in LANES), *chats]
     senders = [threading.Thread(target=one, args=(act,), daemon=True) for act in acts]
     for sender in senders:
         sender.start()
@@ -131,7 +133,9 @@ def send_once(
     for sender in senders:
         sender.join(max(0.0, ends - time.monotonic()))
     # There may be no further connection to the store: over the one at hand, one after the other.
-    for act in tuple(waiting):
+    for act in sorted(
+        waiting, key=lambda each: acts.index(each)
+    ):  # pages first: a slow chat would take all of the time
         if time.monotonic() < ends:
             one(act, services.store)
     return any(unreached)

@@ -416,7 +416,6 @@ def test_a_failure_is_told_to_whoever_is_on_call_now() -> None:
     ("clock", "tasks", "said"),
     [
         ("04:50", (WAITED, FAILED), "10 min left until 05:00."),
-        ("04:59:31", (WAITED, FAILED), None),  # late in a moment: one page, not two
         ("05:03", (WAITED, FAILED), None),
         ("04:50", (WAITED, TRANSFORMS), None),  # another run has begun
     ],
@@ -433,6 +432,10 @@ def test_a_failure_that_waited_is_told_as_it_stands_now(
         of_profit = replace(STORED, facts=(("Report", f"investor.daily_profit for {DAY}"),))
         other = bind(owed("failed-1"), of_profit, case, a_scene(clock))
         assert why(other).startswith("it does not stand any more")
+        lost = replace(STORED, facts=())  # of a row that somebody spoilt
+        assert sent(bind(owed("failed-1"), lost, case, a_scene(clock))).summary == said
+        counted = replace(STORED, facts=(("Report", f"investor.daily_profit for {DAY} and 15 more"),))
+        assert sent(bind(owed("failed-1"), counted, case, a_scene(clock))).summary == said
     else:
         assert why(found) == "it does not stand any more, or its page tells of it"
     unseen = a_report(clock, unreadable=("warehouse: connection refused",), blind=True)
@@ -440,6 +443,28 @@ def test_a_failure_that_waited_is_told_as_it_stands_now(
         sent(bind(owed("failed-1"), stored, replace(case, members=(unseen,)), a_scene(clock))).title
         == STORED.title
     )
+
+
+def test_a_host_whose_clock_is_behind_leaves_the_thread_its_page() -> None:
+    """It was owed at an instant that is not there yet by this clock: nobody has taken an earlier one."""
+    case = IncidentContext(PAGED, (a_report("05:00", **STUCK),), (owed(PRIMARY), owed(PRIMARY, "chat")))
+    assert isinstance(bind(owed(PRIMARY, "chat"), STORED, case, a_scene("04:59:59")), Later)
+    assert isinstance(bind(owed(PRIMARY, "chat"), STORED, case, a_scene("05:00")), Send)
+
+
+def test_a_failure_that_is_late_in_a_moment_waits_for_that_page() -> None:
+    """One page, not two; but the due time may be moved until then. Of what was paged for, no page is to come."""
+    stored = replace(STORED, facts=(("Report", f"investor.daily_growth for {DAY}"),))
+
+    def bound_at(clock: str, **incident: Any) -> Any:
+        case = IncidentContext(
+            an_incident(**incident), (a_report(clock, tasks=(WAITED, FAILED)),), (owed("failed-1"),)
+        )
+        return bind(owed("failed-1"), stored, case, a_scene(clock))
+
+    assert isinstance(bound_at("04:59:31"), Later)
+    assert why(bound_at("05:00")) == "it does not stand any more, or its page tells of it"
+    assert sent(bound_at("04:59:31", paged_at=at("04:40"))).step == "failed-1"
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,12 @@ from itertools import takewhile
 from oncall.core.incidents.context import IncidentContext, on_call, seat_holder
 from oncall.core.incidents.escalation import Standing, is_call_of, is_of_round, standing
 from oncall.core.incidents.escalation_words import page_message
+from oncall.core.incidents.failures import has_failed
 from oncall.core.incidents.incident import Incident, NotificationStatus, incident_of
 from oncall.core.incidents.incident_words import is_not_taken
 from oncall.core.incidents.page_step import round_and_seat
 from oncall.core.incidents.upstream_team import ARRIVED, late_message, of_room, told_of
-from oncall.core.incidents.warnings import failure_message, last_chance_message, warning_message
+from oncall.core.incidents.warnings import failure_message, last_chance_message, page_tells, warning_message
 from oncall.core.incidents.wording import Scene, is_about
 from oncall.core.message import Message
 from oncall.core.promises.evaluation import PromiseStatus
@@ -134,6 +135,9 @@ def _failure(entry: NotificationStatus, stored: Message, context: IncidentContex
     its = [member for member in context.missing if is_about(stored, member)]
     if not context.evaluated or any(member.facts.blind for member in its):
         return Send(replace(stored, recipients=on_call(scene, "primary") or stored.recipients))
+    near = (one for one in its if has_failed(one) and page_tells(context, one, scene))
+    if any(one.due and scene.at < one.due for one in near):
+        return Later()  # its due time may still be moved
     message = failure_message(context.about(*its), scene, entry.step)
     return Send(message) if message else Withdraw("it does not stand any more, or its page tells of it")
 
@@ -216,6 +220,9 @@ def _page_in_chat(
     page = next(pages, None)
     if page is not None and not page.alive:
         return Withdraw("its page was not sent")
+    begun = context.incident.paged_at
+    if page is not None and page.state == "owed" and begun is not None and scene.at < begun:
+        return Later()  # this host's clock is behind
     if page is not None and page.state == "owed" and not _turn(page, context, scene, seat)[1]:
         return Withdraw("its page is not sent yet: an earlier one was taken meanwhile")
     earlier = takewhile(lambda each: each.step != entry.step, context.entries)

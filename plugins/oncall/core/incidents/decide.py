@@ -10,7 +10,7 @@ from dataclasses import replace
 from oncall.core.incidents.context import IncidentContext, ends_with, event
 from oncall.core.incidents.failures import wakes_for_failure
 from oncall.core.incidents.grouping import Live, group_incidents, handed_on
-from oncall.core.incidents.incident import Incident, Plan, Said
+from oncall.core.incidents.incident import BY_CONFIGURATION, Incident, Plan, Said
 from oncall.core.incidents.opening import incident_for, needs_incident, new_incident
 from oncall.core.incidents.plan import plan
 from oncall.core.incidents.resolve import stale
@@ -149,6 +149,7 @@ def _follow(incident: Incident, status: PromiseStatus, leader: Incident) -> Inci
     """A follower lives its leader's life, but is resolved when its own report is published."""
     late = status.late_by.total_seconds() if status.done and status.late_by else None
     why = status.why
+    ended = leader.verdict in BY_CONFIGURATION and not leader.open
     filed = (incident.first_cause, incident.first_detail)
     if leader.first_cause and not incident.first_cause and why:
         filed = (why.cause, why.detail)
@@ -162,6 +163,7 @@ def _follow(incident: Incident, status: PromiseStatus, leader: Incident) -> Inci
         acknowledged_at=leader.acknowledged_at,
         acknowledged_by=leader.acknowledged_by,
         resolved_at=leader.resolved_at,
+        verdict=leader.verdict if ended else incident.verdict,
         late_s=late,
     )
 

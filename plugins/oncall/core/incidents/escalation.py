@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import dropwhile
 
 from oncall.core.incidents.context import (
     IncidentContext,
+    closed_by_us,
     event,
     name_of,
     page_and_post,
@@ -80,6 +81,7 @@ def _walk(context: IncidentContext, scene: Scene) -> Standing:
     mine = [entry for entry in context.entries if is_of_round(entry, incident)]
     pages, by_hand = ([e for e in mine if is_by_hand(e) is hand] for hand in (False, True))
     called = [entry for entry in (*pages[::-1], *by_hand[::-1]) if entry.alive]
+    closed = closed_by_us(context.entries)
     ready = began + (steps[0].after if steps else dt.timedelta())
     calls: list[Call] = []
     unreached: list[tuple[Call, str]] = []
@@ -97,7 +99,7 @@ def _walk(context: IncidentContext, scene: Scene) -> Standing:
             unreached.append((Call(step.page, person, entry.step if entry else plain), trouble))
             continue
         if entry is None:
-            free = _free_step(pages, number, step, incident.escalation_round, person)
+            free = _free_step(pages, number, step, incident.escalation_round, person, closed)
             calls.append(Call(step.page, person, free))
         under_way = under_way or entry is None or entry.state != "done"
         first = _first_woken(_woken([*pages, *by_hand]), number, step.page, person)
@@ -159,14 +161,16 @@ def _gap(steps: Sequence[EscalationStep], number: int) -> dt.timedelta:
 
 
 def _free_step(
-    pages: Sequence[NotificationStatus], number: int, step: EscalationStep, this_round: int, person: Recipient
-) -> str:
+    pages: Sequence[NotificationStatus], number: int, step: EscalationStep, this_round: int, person: Recipient,
+    closed: Collection[str],
+) -> str:  # fmt: skip
     """A step of one's own for whoever takes a seat after somebody else was paged for it: its alert is another one.
 
-    So it is for the same person at another account.
+    So it is for the same person at another account, and where its alert was `closed`: nobody listens to that any more.
     """
     plain = step_of(number, step, this_round)
     taken = {entry.step for entry in pages if entry.alerting and entry.person and not entry.calls(person)}
+    taken |= {entry.step for entry in pages if entry.alias in closed}
     steps = (plain, f"{plain}:{person.name}")
     return next((each for each in steps if each not in taken), f"{plain}:{person.opsgenie}")
 
@@ -230,10 +234,13 @@ def _late_in_hand(context: IncidentContext, scene: Scene, since: dt.datetime) ->
     assert incident.acknowledged_at is not None
     name = name_of(scene, incident.acknowledged_by)
     title = late_title(broken, scene.clock(first_due(broken)), f"{name} has it: ")
-    again = scene.clock(incident.acknowledged_at + REMIND_AFTER * (incident.reminders + 1))
-    line = had_already(name, scene.clock(incident.acknowledged_at), again, early=not incident.paged)
+    again = incident.acknowledged_at + REMIND_AFTER * (incident.reminders + 1)
+    line = had_already(
+        name, scene.clock(incident.acknowledged_at), scene.clock(again), early=not incident.paged
+    )
     step = context.another("late") if context.put_back else "late"
-    message = context.about(*broken).notice(scene, step, title, [line])
+    lines = [line] if again > scene.at else []  # they are asked in this very look
+    message = context.about(*broken).notice(scene, step, title, lines)
     owed = post_and_headline(message) if context.put_back else (post(message),)
     notes = [Notification(incident.key, f"late:{a}", "pager", "note", message, a) for a in context.aliases]
     return Plan((replace(incident, paged_at=since),), (*owed, *notes), event(context, scene, title))

@@ -49,11 +49,10 @@ def is_told_failure(member: PromiseStatus, incident: Incident) -> bool:
 
 def failed_since_it_was_taken(member: PromiseStatus, incident: Incident) -> bool:
     """Whether it has failed after somebody acknowledged the incident, and nobody was told."""
-    ended, taken = (
-        [task.ended_at for task in member.facts.failures if task.ended_at],
-        incident.acknowledged_at,
-    )
-    is_after = taken is not None and any(end > taken for end in ended)
+    taken = incident.acknowledged_at
+    # A check is written down some seconds before its task has failed.
+    ends = [*(task.ended_at for task in member.facts.failures), *(c.checked_at for c in member.facts.held_by)]
+    is_after = taken is not None and any(end > taken for end in ends if end)
     return is_after and has_failed(member) and not is_told_failure(member, incident)
 
 

@@ -28,7 +28,9 @@ def handed_on(live: Sequence[Live], put_back: Collection[str]) -> Iterator[Live]
         if leader == incident.key or (not leader and incident.key in put_back):
             others = ((s, i) for s, i in live if i.key not in put_back and i.paged_at == incident.paged_at)
             theirs = (heirs[i.leader] or i.key for s, i in others if {*shares(s)} & {*shares(status)})
-            leader = next(theirs, "") if incident.key in put_back else ""
+            leader = (
+                next((key for key in theirs if key != incident.key), "") if incident.key in put_back else ""
+            )
         yield status, replace(incident, leader=leader)
 
 

@@ -167,7 +167,7 @@ def _failure_is_news(context: IncidentContext, scene: Scene) -> bool:
     if not is_told_failure(lead, context.incident):
         return True
     pages = (e for e in context.entries if e.op == "page" and e.step.startswith("failed-"))
-    told = [e.done_at or scene.at for e in pages]
+    told = [e.done_at or (scene.at if e.alive else e.owed_at or scene.at) for e in pages]
     return not told or scene.at - max(told) < TOLD_LATELY
 
 
@@ -197,6 +197,14 @@ def _is_late_in_a_moment(member: PromiseStatus, scene: Scene) -> bool:
     return member.facts.publication is None and member.due is not None and member.due - scene.at < TOO_LATE
 
 
+def page_tells(context: IncidentContext, member: PromiseStatus, scene: Scene) -> bool:
+    """Whether the page of the due instant, which is there or near, tells of its failure. None comes of what is due
+    after its incident was paged for."""
+    paged = context.incident.paged_at
+    told = paged is None or (member.due is not None and member.due <= paged)
+    return told and _is_late_in_a_moment(member, scene)
+
+
 def failure(context: IncidentContext, scene: Scene) -> Plan | None:
     """A task failed for good or a check withheld the report, before the promise is broken (or without a promise).
 
@@ -205,7 +213,7 @@ def failure(context: IncidentContext, scene: Scene) -> Plan | None:
     """
     failed = [member for member in context.missing if has_failed(member)]
     new = [m for m in failed if not m.overdue and not is_told_failure(m, context.incident)]
-    if all(_is_late_in_a_moment(member, scene) for member in new):
+    if all(page_tells(context, member, scene) for member in new):
         return None
     new.sort(key=lambda member: member.facts.publication is not None)
     incident = with_failures(replace(context.incident, failure=""), failed)
@@ -237,7 +245,7 @@ def _are_days(left: PromiseStatus, right: PromiseStatus) -> bool:
 
 def failure_message(context: IncidentContext, scene: Scene, step: str) -> Message | None:
     """The same as it is true now; None once nothing is failed, or late without it."""
-    failed = [m for m in context.missing if has_failed(m) and not _is_late_in_a_moment(m, scene)]
+    failed = [m for m in context.missing if has_failed(m) and not page_tells(context, m, scene)]
     return _failure_message(context, scene, failed, step) if failed else None
 
 

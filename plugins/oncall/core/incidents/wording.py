@@ -107,8 +107,10 @@ def _report_of(member: PromiseStatus) -> str:
 
 
 def is_about(message: Message, member: PromiseStatus) -> bool:
-    """Whether a message that was written before names this report among its facts."""
-    return _report_of(member) in dict(message.facts).get("Report", "")
+    """Whether a message that was written before tells of this report: by name, or as one of those that it only counts.
+    One whose words were lost may tell of any."""
+    named = dict(message.facts).get("Report", "")
+    return not named or named.endswith(" more") or _report_of(member) in named.split(", ")
 
 
 def first_due(members: Sequence[PromiseStatus]) -> dt.datetime | None:
