@@ -313,6 +313,18 @@ def test_senders_that_find_no_connection_send_from_memory(site: Site, few_connec
     assert len(threads(site)) == 1
 
 
+def test_whoever_has_no_time_left_to_send_claims_nothing(site: Site) -> None:
+    """Airflow ends its process soon: what it had claimed would wait for its lease, and nobody else could send it."""
+    due = soon(-5)
+    site.promise(due.timetz().replace(tzinfo=None), (due - dt.timedelta(seconds=3)).time())
+    Wiring().store().install()
+    Wiring().store().set_note(SINCE, (due - dt.timedelta(hours=5)).isoformat())
+    evaluate_once(within_s=0)
+    assert pages(site) == []
+    evaluate_once()
+    assert len(pages(site)) == 1
+
+
 def test_whoever_looks_once_sends_all_where_there_are_few_connections(
     site: Site, few_connections: None
 ) -> None:

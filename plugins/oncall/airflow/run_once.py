@@ -132,11 +132,10 @@ def send_once(
     ends = time.monotonic() + patience_s
     for sender in senders:
         sender.join(max(0.0, ends - time.monotonic()))
-    # There may be no further connection to the store: over the one at hand, one after the other.
-    for act in sorted(
-        waiting, key=lambda each: acts.index(each)
-    ):  # pages first: a slow chat would take all of the time
-        if time.monotonic() < ends:
+    # There may be no further connection to the store: over the one at hand, one after the other, pages first, since a
+    # slow chat would take all of the time.
+    for act in acts:
+        if act in waiting and time.monotonic() < ends:
             one(act, services.store)
     return any(unreached)
 

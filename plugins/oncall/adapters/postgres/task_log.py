@@ -235,7 +235,7 @@ class TaskLog:
         )
 
     def import_errors(self, dag_ids: Collection[str], since: dt.datetime) -> dict[str, str]:
-        """Of these DAGs those whose file did not import since then, and why."""
+        """Of these DAGs those whose file did not import since then, and why. Raises Unreadable."""
         found = self._db.ask(
             "select dag_id, left(import_error, 300) from oncall.dags where dag_id = any(%s) and import_error <> ''"
             " and import_error_at between %s and now() + interval '1 day' order by dag_id",

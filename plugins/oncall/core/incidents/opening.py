@@ -15,6 +15,7 @@ from oncall.core.promises.evaluation import PromiseStatus
 
 
 def needs_incident(status: PromiseStatus, watching_since: dt.datetime) -> bool:
+    """Whether something of it is to be told; not of what was due before anybody watched."""
     if status.done or status.verdict == "waiting":
         return False
     if status.overdue:
