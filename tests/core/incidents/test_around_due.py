@@ -72,6 +72,26 @@ def test_a_failure_just_before_its_own_due_instant_pages_in_an_incident_that_has
     assert pages(plan(case, a_scene(clock)).owed) == ["failed-1"]
 
 
+@pytest.mark.parametrize(
+    ("ended", "rings"),
+    [("05:29:50", ["failed-1"]), (None, ["last-chance"])],
+    ids=["it fails", "it goes on"],
+)
+def test_whoever_is_woken_for_a_failure_is_not_rung_for_its_last_chance_in_the_same_look(
+    ended: str | None, rings: list[str]
+) -> None:
+    """Its incident has paged, for another report, of which it speaks first."""
+    state: tuple[Any, ...] = ("failed", "05:20", ended, "boom") if ended else ("running", "05:20")
+    own = a_report("05:30", PROFIT, tasks=(WAITED, a_task("transform", *state)))
+    own = replace(own, due=at("06:00"), verdict="at_risk", last_chance=at("05:30"), late_by=None)
+    said = [an_entry(KEY, channel, "page-1-primary", owed_at=at("05:00")) for channel in ("pager", "chat")]
+    reports = (a_report("05:30", GROWTH, **STUCK), own)
+    leader = an_incident(GROWTH, paged_at=at("05:00"), verdict="broken", cause="stuck")
+    case = IncidentContext(leader, reports, tuple(said))
+    early = [o for o in plan(case, a_scene("05:30")).owed if o.step in ("failed-1", "last-chance")]
+    assert pages(tuple(early)) == rings
+
+
 @pytest.mark.parametrize(("checked", "since"), [("04:59:50", True), ("04:10", False)])
 def test_a_check_that_withheld_it_since_is_another_failure_before_its_task_has_failed(
     checked: str, since: bool

@@ -125,12 +125,19 @@ def last_chance(context: IncidentContext, scene: Scene) -> Plan | None:
     known = in_hand(context, scene) is not None
     told = ("chat" if known else "pager", "last-chance") in context.said
     message = None if told else last_chance_message(context, scene)
-    if message is None or context.lead is None or _failure_is_news(context, scene):
+    at_risk = _at_their_last_chance(context, scene)
+    if message is None or any(_failure_is_news(member, context, scene) for member in at_risk):
         return None
-    late = context.lead.why is not None and context.lead.why.cause == "upstream_late"
+    why = at_risk[0].why
+    late = why is not None and why.cause == "upstream_late"
     incident = replace(context.incident, warned=_warned_of(context)) if late else context.incident
     owed = (post(message),) if known else page_and_post(message)
-    return Plan((incident,), owed, event(context, scene, f"at risk: {because(context.lead.why)}"))
+    return Plan((incident,), owed, event(context, scene, f"at risk: {because(why)}"))
+
+
+def _at_their_last_chance(context: IncidentContext, scene: Scene) -> list[PromiseStatus]:
+    at_risk = (member for member in context.missing if member.verdict == "at_risk")
+    return [member for member in at_risk if member.last_chance and scene.at >= member.last_chance]
 
 
 def in_hand(context: IncidentContext, scene: Scene) -> dt.datetime | None:
@@ -159,12 +166,11 @@ def wakes_early(entry: NotificationStatus) -> bool:
     return entry.op == "page" and entry.step.startswith(("last-chance", "failed-"))
 
 
-def _failure_is_news(context: IncidentContext, scene: Scene) -> bool:
+def _failure_is_news(member: PromiseStatus, context: IncidentContext, scene: Scene) -> bool:
     """It failed a moment ago: that is told by itself, to the same person and as loud."""
-    lead = context.lead
-    if lead is None or lead.why is None or not has_failed(lead):
+    if not has_failed(member):
         return False
-    if not is_told_failure(lead, context.incident):
+    if not is_told_failure(member, context.incident):
         return True
     pages = (e for e in context.entries if e.op == "page" and e.step.startswith("failed-"))
     told = [e.done_at or (scene.at if e.alive else e.owed_at or scene.at) for e in pages]
@@ -173,8 +179,7 @@ def _failure_is_news(context: IncidentContext, scene: Scene) -> bool:
 
 def last_chance_message(context: IncidentContext, scene: Scene) -> Message | None:
     """The same as it is true now; None when it is not."""
-    at_risk = (one for one in context.missing if one.verdict == "at_risk")
-    lead = next((one for one in at_risk if one.last_chance and scene.at >= one.last_chance), None)
+    lead = next(iter(_at_their_last_chance(context, scene)), None)
     if lead is None or not lead.due or not lead.last_chance or not lead.why:
         return None
     paged = context.incident.paged_at
