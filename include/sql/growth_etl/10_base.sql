@@ -17,47 +17,14 @@ kept as (
     group by built.customer_id
 ),
 
-today as (
-    select distinct session.customer_id
-    from master.sessions as session
-    where session.started_at >= %(day_start)s::timestamptz and session.started_at < %(day_end)s::timestamptz
-),
-
-yesterday as (
-    select distinct session.customer_id
-    from master.sessions as session
-    where
-        session.started_at >= %(day_before_start)s::timestamptz
-        and session.started_at < %(day_start)s::timestamptz
-),
-
--- Whether today's customers were ever active before yesterday: asked only for those who were not active yesterday.
-earlier as (
-    select today.customer_id
-    from today
-    where
-        not exists (select from yesterday where yesterday.customer_id = today.customer_id)
-        and exists (
-            select
-            from master.sessions as session
-            where
-                session.customer_id = today.customer_id
-                and session.started_at < %(day_before_start)s::timestamptz
-        )
-),
-
 active as (
     select
-        customer_id,
-        case
-            when today.customer_id is null then 'churned'
-            when yesterday.customer_id is not null then 'retained'
-            when earlier.customer_id is not null then 'resurrected'
-            else 'new'
-        end as status
-    from today
-    full join yesterday using (customer_id)
-    left join earlier using (customer_id)
+        session.customer_id,
+        max(session.started_at) >= %(day_start)s::timestamptz as is_active,
+        min(session.started_at) < %(day_start)s::timestamptz as was_active
+    from master.sessions as session
+    where session.started_at >= %(day_before_start)s::timestamptz and session.started_at < %(day_end)s::timestamptz
+    group by session.customer_id
 )
 
 insert into base.growth (report_date, customer_id, channel, status)
@@ -66,7 +33,13 @@ select
     active.customer_id,
     coalesce(
         kept.channel,
-        near.channel,
+        (
+            select built.channel
+            from base.known_near('base.growth', %(report_date)s::date) as known (day)
+            inner join base.growth as built on built.report_date = known.day and built.customer_id = active.customer_id
+            order by abs(known.day - %(report_date)s::date), known.day
+            limit 1
+        ),
         -- Looked up one by one: every year there are more customers, but not more of a day.
         (
             select min(customer.acquisition_channel) -- one answer, though upstream have a customer twice
@@ -75,14 +48,17 @@ select
         ),
         'unknown' -- a customer nobody knows: a check will say so
     ),
-    active.status
-from (select active.customer_id, active.status from active order by active.customer_id) as active
+    case
+        when not active.is_active then 'churned'
+        when active.was_active then 'retained'
+        -- Whether they were ever active before yesterday is asked only of who was not active yesterday.
+        when exists (
+            select
+            from master.sessions as session
+            where session.customer_id = active.customer_id and session.started_at < %(day_before_start)s::timestamptz
+        ) then 'resurrected'
+        else 'new'
+    end
+from active
 left join kept on kept.customer_id = active.customer_id
-left join lateral (
-    select built.channel
-    from base.known_near('base.growth', %(report_date)s::date) as known (day)
-    inner join base.growth as built on built.report_date = known.day and built.customer_id = active.customer_id
-    where kept.channel is null
-    order by abs(known.day - %(report_date)s::date), known.day
-    limit 1
-) as near on true;
+order by active.customer_id;
