@@ -7,6 +7,7 @@ Adapters raise `DeliveryFailed` (may be tried again; `uncertain=True` when the f
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
@@ -29,6 +30,7 @@ class AlertState:
     `closed_by`: the same of who closed it. Either may be a person's username, or the name of a policy or integration.
     `responders`: the usernames (or "team:…") that it notifies. `created_at`: since when it is there. None when the far
     side does not tell. `priority`: P1 to P5, "" where it is not told. `snoozed`: it notifies nobody for a while.
+    `details`: what it tells by name; of ours the key and step of its message.
     """
 
     open: bool
@@ -39,6 +41,12 @@ class AlertState:
     created_at: dt.datetime | None = None
     priority: str = ""
     snoozed: bool = False
+    details: Mapping[str, str] | None = None
+
+    def is_of(self, key: str, *steps: str) -> bool:
+        """Whether it was made of a message of this key and step, as far as its details tell."""
+        told = self.details
+        return told is None or (told.get("key") == key and told.get("step") in steps)
 
 
 # Unknown: it cannot be read; a `Pager` raises instead.
@@ -47,11 +55,13 @@ RequestState = Literal["pending", "done", "failed", "unknown"]
 
 class RequestOutcome(NamedTuple):
     """How a request stands, in the far side's words too. `alias`: by which the far side knows its alert ("" where that
-    is not told): a policy or an integration may have put another one in the place of ours."""
+    is not told): a policy or an integration may have put another one in the place of ours. `instead`: a request that
+    was made in its place, by an alias that nobody else has."""
 
     state: RequestState
     words: str = ""
     alias: str = ""
+    instead: str = ""
 
 
 class Pager(Protocol):
