@@ -18,8 +18,8 @@ export PYTHONPATH := plugins
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down status env logs drill who rota incidents test check coverage lint format bench chaos mutants compose-check \
-	screenshots lock clean
+.PHONY: help install up down status env logs drill who rota incidents test test-stack check coverage lint format bench chaos mutants \
+	compose-check screenshots lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' \
@@ -58,8 +58,11 @@ rota: $(READY) ## the rota of the next eight weeks
 incidents: $(READY) ## the open incidents of the running stack and how they stand
 	@eval "$$($(BIN)/python -m sandbox env)" && $(BIN)/python -m oncall incidents
 
-test: $(READY) ## every test that needs no docker, with real processes and a real browser
-	@sandbox/test.sh
+test: $(READY) ## in eight minutes: every test that needs no whole stack, on a real PostgreSQL and over real HTTP
+	@sandbox/test.sh quick
+
+test-stack: $(READY) ## in six more: whole stacks, a real browser, and faults in running parts
+	@sandbox/test.sh stack
 
 check: $(READY) ## in a minute: lint, types, and the quick tests of what changed since main
 	@sandbox/check.sh

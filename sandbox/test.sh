@@ -1,7 +1,10 @@
 #!/bin/sh
-# Every test that needs no docker. Finds a Chromium for the browser tests and a PgBouncer, or says loudly what was left out.
+# The tests that need no docker: `quick` what shares nothing, `stack` what starts whole stacks and browsers; further words
+# are pytest's. Finds a PgBouncer and a Chromium, or says loudly what was left out.
 set -eu
 pytest=.venv/bin/pytest
+part=$1
+shift
 
 install() {
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
@@ -9,6 +12,14 @@ install() {
         { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$1"; } >/dev/null 2>&1 || true
     fi
 }
+
+if [ "$part" = quick ]; then # side by side, and much of it waits: twice as many as there are processors
+    # Without a PgBouncer the tests behind a pooler are skipped, and say so.
+    PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v pgbouncer >/dev/null || install pgbouncer
+    workers=$(.venv/bin/python -c "import os; print(2 * (os.cpu_count() or 1))")
+    exec "$pytest" -q -n "$workers" --dist loadfile --no-loadscope-reorder --durations 10 \
+        -m "not stack and not browser and not docker" "$@"
+fi
 
 if [ -z "${ONCALL_CHROMIUM+set}" ]; then
     ONCALL_CHROMIUM=$(.venv/bin/python -m sandbox.chromium)
@@ -18,15 +29,8 @@ if [ -z "${ONCALL_CHROMIUM+set}" ]; then
     fi
     export ONCALL_CHROMIUM
 fi
-if ! PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v pgbouncer >/dev/null; then # without it the tests behind a pooler are skipped, and say so
-    install pgbouncer
-fi
 
-# First what shares nothing, side by side (much of it waits: twice as many as there are processors); then what starts
-# stacks and browsers: the faults (tests/chaos) on a stack of their own, beside them all others one after the other.
-workers=$(.venv/bin/python -c "import os; print(2 * (os.cpu_count() or 1))")
-"$pytest" -q -n "$workers" --dist loadfile --no-loadscope-reorder --durations 10 -m "not stack and not browser and not docker" "$@"
-
+# The faults (tests/chaos) on a stack of their own, beside them all others one after the other.
 wanted="(stack or browser) and not docker"
 [ -n "$ONCALL_CHROMIUM" ] || wanted="stack and not browser and not docker"
 [ $# -gt 0 ] || set -- $(grep -rlE 'mark\.(stack|browser)' tests --include='test_*.py') # to read all tests again takes half a minute

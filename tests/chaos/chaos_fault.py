@@ -48,7 +48,7 @@ AT_ONCE_S = 60.0
 
 @dataclass(frozen=True)
 class Fault:
-    """`act` makes the fault on calm ground and asserts what the far side received. `short`: part of `make test`.
+    """`act` makes the fault on calm ground and asserts what the far side received. `short`: part of `make test-stack`.
 
     `airflow`: whether Airflow's processes have to run at its beginning. The other fields: see above.
     """

@@ -1,8 +1,8 @@
 """Every fault, alone, on real processes: the page still comes, once, to the right person.
 
-`make test` runs the short ones. `make chaos` (CHAOS=all) runs all, `make chaos CHAOS=databases` a group in about ten
-minutes; whatever group ran to its end is written anew in docs/FAULTS.md. With CHAOS=full the far sides stay away as
-long as on a bad night. How to add a fault: chaos_fault.py.
+`make test-stack` runs the short ones. `make chaos` (CHAOS=all) runs all, `make chaos CHAOS=databases` a group in about
+ten minutes; whatever group ran to its end is written anew in docs/FAULTS.md. With CHAOS=full the far sides stay away
+as long as on a bad night. How to add a fault: chaos_fault.py.
 """
 
 from __future__ import annotations
