@@ -51,12 +51,12 @@ select
     case
         when not active.is_active then 'churned'
         when active.was_active then 'retained'
-        -- Whether they were ever active before yesterday is asked only of who was not active yesterday.
-        when exists (
-            select
+        -- Asked only of who was not active yesterday, and one by one: `exists` would read every session there ever was.
+        when (
+            select min(session.started_at)
             from master.sessions as session
             where session.customer_id = active.customer_id and session.started_at < %(day_before_start)s::timestamptz
-        ) then 'resurrected'
+        ) is not null then 'resurrected'
         else 'new'
     end
 from active
