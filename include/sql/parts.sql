@@ -16,8 +16,11 @@ where
         part.report_date = %(report_date)s::date
         or exists (
             select
-            from investor.publications as publication
-            where publication.report = part.report and publication.report_date = part.report_date
+            from base.published_days as published
+            where
+                published.report = part.report
+                and published.report_date = part.report_date
+                and published.as_published
         )
     )
     -- In spring there is a day without two o'clock: nobody misses it then.

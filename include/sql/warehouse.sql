@@ -409,6 +409,31 @@ create table if not exists base.readings (
 );
 alter table base.readings add column if not exists passed boolean;
 
+-- Published days, and whether their base models and parts are those that were published: a run since then has made them
+-- anew and is at it, or its checks have held it (`is_held`).
+create or replace view base.published_days as
+select
+    publication.report,
+    publication.report_date,
+    beside.as_published,
+    not beside.as_published and exists (
+        select
+        from investor.checks as failed
+        where
+            failed.report = reading.report
+            and failed.report_date = reading.report_date
+            and not failed.passed
+            and failed.checked_at >= reading.read_at
+    ) as is_held
+from investor.publications as publication
+left join base.readings as reading
+    on
+        reading.report = regexp_replace(publication.report, '^base\.', 'investor.daily_')
+        and reading.report_date = publication.report_date
+cross join lateral (
+    select coalesce(reading.passed, true) and coalesce(reading.read_at = publication.read_at, true) as as_published
+) as beside;
+
 -- What a day was made of: of its orders those of each hour, country and so on, which are all there on any day. `kind`:
 -- 'rows' (amount rows of all), 'typical', 'price' and 'least' (amount ÷ of_all is what one of so many rows is, as a rule),
 -- 'money'.

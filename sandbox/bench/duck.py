@@ -97,6 +97,11 @@ MACROS = (
     " where report = of_base and report_date between of_day - 28 and of_day + 28 and exists"
     " (select 1 from investor.publications as own where own.report = of_base and own.report_date = of_day)",
 )
+# And what its view shows where no day is being run again.
+PUBLISHED_DAYS = (
+    "create view base.published_days as select report, report_date, true as as_published, false as is_held"
+    " from investor.publications"
+)
 
 
 class Duck:
@@ -135,6 +140,7 @@ class Duck:
                 self._copy(cursor, table, columns, folder / "rows.csv")
         for macro in MACROS:
             self._db.execute(f"create macro {macro}")
+        self._db.execute(PUBLISHED_DAYS)
 
     def _copy(self, cursor: Any, table: str, columns: Sequence[Sequence[str]], file: Path) -> None:
         types = ", ".join(f'"{name}" {_type(kind, digits)}' for name, kind, digits in columns)

@@ -2,12 +2,13 @@
 -- have been exchanged. Name, what may be so, how many are, of how many, where, and up to how many in 100 it is ordinary.
 -- A few were attributed wrongly. Compared with days that are published alone: what was held for it is no proof of it.
 with published as materialized (
-    select publication.report_date
-    from investor.publications as publication
+    select day.report_date
+    from base.published_days as day
     where
-        publication.report = %(report)s
-        and publication.report_date < %(report_date)s::date
-        and publication.report_date >= %(report_date)s::date - 63
+        day.report = %(report)s
+        and day.as_published
+        and day.report_date < %(report_date)s::date
+        and day.report_date >= %(report_date)s::date - 63
 ),
 
 customers as (

@@ -64,6 +64,20 @@ select
     count(*) = 0
 from base.unknown_days(%(report)s, 'sessions', %(report_date)s::date - 27, %(report_date)s::date - 1) as hole (day)
 union all
+-- What such a day has now was never published: investors were told of another one.
+select
+    'window_is_as_published',
+    'each published day of the 27 before as it was published',
+    coalesce(
+        string_agg(concat(day.report_date, ' was run again since, and held'), ', ' order by day.report_date), 'every day'
+    ),
+    count(*) = 0
+from base.published_days as day
+where
+    day.report = %(report)s
+    and day.report_date between %(report_date)s::date - 27 and %(report_date)s::date - 1
+    and day.is_held
+union all
 select
     'day_is_the_base_model',
     array[base_sum.active, base_sum.sessions, base_sum.seconds]::text,

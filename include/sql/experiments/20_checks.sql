@@ -39,8 +39,12 @@ union all
 select
     split_part(needed.base, '.', 2) || '_is_published',
     concat(needed.base, ' published for ', %(report_date)s::date),
-    case when needed.is_there then 'published' else 'not published' end,
-    needed.is_there
+    case
+        when not needed.is_there then 'not published'
+        when needed.is_held then 'published, run again since and held'
+        else 'published'
+    end,
+    needed.is_there and not needed.is_held
 from (
     select
         reads.base,
@@ -53,7 +57,13 @@ from (
                 publication.report = reads.base
                 and publication.report_date = %(report_date)s::date
                 and publication.first_published_at <= reading.read_at
-        ) as is_there
+        ) as is_there,
+        -- Run again since, and held: what the base model has now was never published.
+        exists (
+            select
+            from base.published_days as published
+            where published.report = reads.base and published.report_date = %(report_date)s::date and published.is_held
+        ) as is_held
     from (
         values ('experiments.unit_profit', 'base.profit'), ('experiments.daily_growth', 'base.growth')
     ) as reads (report, base)

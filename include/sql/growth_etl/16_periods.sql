@@ -28,15 +28,13 @@ with period as (
 ),
 
 settled as (
-    select publication.report_date
-    from investor.publications as publication
-    left join base.readings as reading
-        on reading.report = publication.report and reading.report_date = publication.report_date
+    select day.report_date
+    from base.published_days as day
     where
-        publication.report = %(report)s
-        and publication.report_date >= (select min(period.before_first) from period)
-        and publication.report_date < %(report_date)s::date
-        and coalesce(reading.read_at = publication.read_at, true)
+        day.report = %(report)s
+        and day.report_date >= (select min(period.before_first) from period)
+        and day.report_date < %(report_date)s::date
+        and day.as_published
 ),
 
 complete as (

@@ -12,8 +12,8 @@ from base.growth as new
 left join lateral (
     select max(earlier.report_date) as report_date
     from base.growth as earlier
-    inner join investor.publications as publication
-        on publication.report = 'base.growth' and publication.report_date = earlier.report_date
+    inner join base.published_days as day
+        on day.report = 'base.growth' and day.report_date = earlier.report_date and day.as_published
     where
         earlier.customer_id = new.customer_id
         and earlier.report_date < new.report_date

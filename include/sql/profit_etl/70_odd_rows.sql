@@ -2,9 +2,9 @@
 -- in another unit. Name, what may be so, how many are, of how many, where, and up to how many in 100 it is ordinary.
 -- Compared with days that are published alone: what was held for it is no proof of it.
 with published as materialized (
-    select publication.report_date
-    from investor.publications as publication
-    where publication.report = 'base.profit' and publication.report_date < %(report_date)s::date
+    select day.report_date
+    from base.published_days as day
+    where day.report = 'base.profit' and day.report_date < %(report_date)s::date and day.as_published
 ),
 
 sold_orders as (

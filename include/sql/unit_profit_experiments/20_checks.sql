@@ -19,8 +19,8 @@ where
     )
     and not exists (
         select
-        from investor.publications as publication
-        where publication.report = 'base.profit' and publication.report_date = held.report_date
+        from base.published_days as published
+        where published.report = 'base.profit' and published.report_date = held.report_date and not published.is_held
     )
 union all
 -- What is added up over days must be in one currency.

@@ -4,9 +4,9 @@
 -- Both days are read side by side, not joined: of a day that is new the planner expects no row, and would look through
 -- all of the other for each.
 with published as materialized (
-    select max(publication.report_date) as day
-    from investor.publications as publication
-    where publication.report = %(report)s and publication.report_date < %(report_date)s::date
+    select max(known.report_date) as day
+    from base.published_days as known
+    where known.report = %(report)s and known.report_date < %(report_date)s::date and known.as_published
 )
 
 select
