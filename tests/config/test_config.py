@@ -277,7 +277,7 @@ def test_a_home_that_nobody_has_is_a_folder_that_is_not_there(monkeypatch: pytes
         (("manager: BOSS\n", ""), "roster.yaml:1: manager: found nothing; write the manager's id"),
         (
             ("manager: BOSS", "manager: BOS"),
-            "roster.yaml:3: manager: found 'BOS'; write BOS under people too",
+            "roster.yaml:3: manager: found 'BOS'; write 'BOS' under people too",
         ),
         (("leave:\n", "leaves:\n"), "roster.yaml:11: leaves: found an unknown key; write one of"),
         (("name: Ann", "nam: Ann"), "roster.yaml:5: people.ANN.nam: found an unknown key; write one of name"),
@@ -537,7 +537,7 @@ def test_a_home_that_nobody_has_is_a_folder_that_is_not_there(monkeypatch: pytes
             ("reason: swap", f"reason: {'x' * 2000}"),
             "overrides[0].reason: found 2000 characters; write a reason in words, in at",
         ),
-        (("timezone:", "timezone: ["), "roster.yaml:2: (file): found while parsing a flow sequence"),
+        (("timezone:", "timezone: ["), "roster.yaml:1: (file): found a [ without its ], or"),
         ((ROSTER, ""), "roster.yaml: (file): found nothing; write the keys timezone"),
         ((ROSTER, "- a list"), "roster.yaml:1: (file): found a list; write a mapping"),
     ],
@@ -732,7 +732,7 @@ def test_two_overrides_of_one_seat_at_one_time_are_an_error(tmp_path: Path) -> N
             ("purpose:", "usually: soon\npurpose:"),
             "runbooks/sales_etl.md:4: usually: found 'soon'; write a duration",
         ),
-        (("title: Sales", "title: [Sales"), "runbooks/sales_etl.md:4: (file): found while parsing"),
+        (("title: Sales", "title: [Sales"), "runbooks/sales_etl.md:3: (file): found a [ without its ]"),
         (
             ("## Stuck", "## Stucked"),
             "## Stuck: found no such section; write a section with the heading '## Stuck' (in place",
@@ -797,7 +797,7 @@ def test_sql_must_be_there_and_say_something(tmp_path: Path) -> None:
     assert [str(problem) for problem in oncall_config.check(folder)] == [
         "sql/none/: (folder): found no .sql file; write the pipeline's SQL, or no folder",
         "sql/sales_etl/blank.sql: (file): found nothing; write a SQL statement, or no file",
-        "sql/sales_etl/latin.sql: (file): found byte 0xf6 at offset 5, which is not UTF-8; write the file in UTF-8",
+        "sql/sales_etl/latin.sql: (file): found byte 0xf6 in line 1, which is not UTF-8; write the file in UTF-8",
         "sql/sales_etl/percent.sql:2: (file): found a single %; write %% for a percent sign, or a parameter such as"
         " %(report_date)s",
     ]

@@ -49,7 +49,9 @@ def misspelt(found: Any, key: str = "") -> Iterator[tuple[str, str, str]]:
 
 def of_no_table(found: Any) -> Iterator[tuple[str, str, str]]:
     """(where, found, what to write) of each entry of `slaProperties` that is checked, and of no table of the file."""
-    tables = [str(table.get("name")) for table in _entries(found, "schema")]
+    tables = [str(table["name"]) for table in _entries(found, "schema") if table.get("name")]
+    if not tables:  # told as such
+        return
     for nth, entry in enumerate(_entries(found, "slaProperties")):
         if entry.get("property") not in ("completeness", "volume"):
             continue

@@ -44,7 +44,8 @@ class ContractFile:
     problems: list[Problem] = field(default_factory=list)
 
     def complain(self, key: str, found: object, write: str) -> None:
-        self.problems.append(Problem(self.name, key, str(found), write))
+        said = str(found)
+        self.problems.append(Problem(self.name, key, "nothing" if said == "None" else said, write))
 
 
 @dataclass

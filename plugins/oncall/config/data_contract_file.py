@@ -16,7 +16,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from oncall.config.contract_spelling import misspelt, of_no_table
 from oncall.config.contract_table import NAME, ContractFile, TableReader, text_of
-from oncall.config.yaml_fields import UNSPEAKABLE, Source, read_yaml
+from oncall.config.yaml_fields import UNSPEAKABLE, Source, read_yaml, shortened
 from oncall.core.data.data_contract import (
     CURRENCY,
     DEFAULT_CURRENCY,
@@ -25,6 +25,15 @@ from oncall.core.data.data_contract import (
 from oncall.core.errors import Problem
 
 _STANDARD = "what the Open Data Contract Standard v3.1 asks for"
+_WANTED = {  # by what pydantic calls the error
+    "string": "a text in quotes",
+    "bool": "true or false",
+    "int": "a whole number",
+    "float": "a number",
+    "list": "a list",
+    "dict": "a mapping",
+    "model": "a mapping",
+}
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
 
@@ -58,16 +67,33 @@ def _document(file: ContractFile, text: str) -> OpenDataContractStandard | None:
         return None if unspeakable else OpenDataContractStandard(**loaded)
     except ValidationError as error:
         for one in error.errors():
-            key = ".".join(str(part) for part in one["loc"])
-            file.complain(key, one["msg"], _STANDARD)
+            key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in one["loc"])
+            file.complain(key.lstrip("."), *_of_the_standard(one["type"], one["input"]))
     except MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
         said = (error.problem or "no YAML").removeprefix("found ")
-        write = "each key once" if said.startswith("duplicate key") else "YAML that parses"
+        write = "YAML that parses"
+        if twice := re.match(r'duplicate key "(.*?)" with value', said, re.DOTALL):
+            said, write = f"{shortened(twice[1])} again", "each key once"
         file.complain("(file)", f"{said}{line}", write)
     except (YAMLError, ValueError, TypeError, RecursionError) as error:
         file.complain("(file)", str(error).splitlines()[0], _STANDARD)
     return None
+
+
+def _of_the_standard(kind: str, found: Any) -> tuple[str, str]:
+    """What is found and what to write where the standard's models want something else."""
+    if kind == "extra_forbidden":
+        return (
+            "an unknown key",
+            "a key of the Open Data Contract Standard v3.1, or this one under customProperties",
+        )
+    shapes: dict[type, str] = {dict: "a mapping", list: "a list", type(None): "nothing"}
+    said = shapes.get(type(found)) or repr(found)
+    if kind == "missing":
+        said = "nothing"
+    write = next((words for of, words in _WANTED.items() if kind.startswith(of)), None)
+    return said, f"{write}, as the standard wants it" if write else _STANDARD
 
 
 def _texts(found: Any, key: str = "") -> Iterator[tuple[str, str]]:
@@ -127,7 +153,12 @@ def _share(
         if sla.property != name or table.name not in elements:
             continue
         value = sla.value
-        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 100:
+        # 0.75 of a hundred is what somebody writes who means 75.
+        if (
+            isinstance(value, int | float)
+            and not isinstance(value, bool)
+            and (value == 0 or 1 <= value <= 100)
+        ):
             return value / 100
-        file.complain(f"slaProperties[{place}].value", value, "a percentage from 0 to 100")
+        file.complain(f"slaProperties[{place}].value", value, "a percentage from 1 to 100, or 0")
     return None

@@ -53,6 +53,7 @@ def read_folder(folder: Path) -> IncludeFiles:
     folder = _resolved(folder)
     texts: dict[str, str] = {}
     problems: list[Problem] = []
+    problems += _closed_folders(folder)
     for name in (FILE, *_teams(folder, problems), *_runbooks(folder, problems)):
         try:
             most = MOST_BYTES_OF_A_RUNBOOK if name.startswith(RUNBOOKS) else MOST_BYTES
@@ -78,16 +79,37 @@ def text_of(folder: Path, name: str, most: int = MOST_BYTES) -> str:
         raise Unusable(said, f"the file {path}") from error
     if len(content) > most:
         raise Unusable(f"more than {most // 1000} kB", f"a file of at most {most // 1000} kB")
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise Unusable("UTF-16, which is not UTF-8", "the file in UTF-8")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        found = f"byte 0x{error.object[error.start]:02x} at offset {error.start}, which is not UTF-8"
+        line = content.count(b"\n", 0, error.start) + 1
+        found = f"byte 0x{content[error.start]:02x} in line {line}, which is not UTF-8"
         raise Unusable(found, "the file in UTF-8") from error
     if control := _CONTROL.search(text):
         line = text.count("\n", 0, control.start()) + 1
         raise Unusable(f"the control character U+{ord(control[0]):04X} in line {line}", "plain text")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return text if text.strip() else ""
+
+
+def _closed_folders(folder: Path) -> Iterator[Problem]:
+    """Folders that are there and cannot be looked into: what is in them is not gone."""
+    for name in (TEAMS, RUNBOOKS, SQL, CONTRACTS):
+        if said := closed(folder / name):
+            yield Problem(f"{name}/", "(folder)", said, f"a folder that can be read: {folder / name}")
+
+
+def closed(folder: Path) -> str:
+    """Why a folder that is there cannot be looked into; "" when it can, or is not there."""
+    try:
+        os.listdir(folder)
+    except FileNotFoundError:
+        return ""
+    except (OSError, ValueError) as error:
+        return getattr(error, "strerror", None) or str(error)
+    return ""
 
 
 def _resolved(folder: Path) -> Path:

@@ -295,6 +295,8 @@ def _problems(now: _Folder, unread: Sequence[Problem], at: dt.datetime) -> Itera
     yield from now.contradictions
     yield from _teamless(now.teams, now.rosters)
     names = {PurePosixPath(problem.file).stem for problem in unread}
+    if include_files.RUNBOOKS in names:  # of none can it be told whether it is there
+        return
     for team, roster in now.rosters.items():
         if roster.owners is not None:
             yield from _unmatched(team, roster.owners, now.teams, names)

@@ -22,6 +22,8 @@ def read_people(field: Field) -> tuple[dict[str, Person], Fields]:
         field.complain(f"at most {MOST_PEOPLE} people", found=f"{len(entries.by_name)} people")
     written: dict[str, str] = {}
     for person_id, entry in entries.by_name.items():
+        if person_id.casefold() in ("null", "~"):
+            entry.complain("an id that does not read as nothing in YAML", found=person_id)
         known = written.setdefault(person_id.casefold(), person_id)
         if known != person_id:
             entry.complain("an id that differs by more than capitals", found=f"{known} once more")
@@ -80,7 +82,8 @@ def check_reachable(
             account, entry = getattr(people[person_id], channel), entries[person_id]
             place = Field(entry.source, f"{entry.key}.{channel}", entry.line, None)
             if account is None:
-                place.complain(f"{words}: {person_id} can be on call")
+                if not entry.source.tells_of(entry.key) and not entry.source.tells_of(place.key):
+                    place.complain(f"{words}: {person_id} can be on call")
                 continue
             # What was copied from the line above wakes somebody else, and the next step nobody.
             for other in (each for each in with_them if each < person_id):
@@ -94,6 +97,6 @@ def read_manager(field: Field, people: Mapping[str, Person]) -> str | None:
     manager = field.text("the manager's id, such as DE-MANAGER")
     if manager and manager not in people:
         field.complain(
-            f"{manager} under people too, with opsgenie and slack; or {suggestion(manager, people, 'one of')}"
+            f"{manager!r} under people too, with opsgenie and slack; or {suggestion(manager, people, 'one of')}"
         )
     return manager

@@ -24,6 +24,8 @@ _KEYS = (
     *("timezone", "handoff", "manager", "people", "rotation", "leave", "overrides", "public_holidays"),
     *("escalation", "slack", "opsgenie", "pipelines"),
 )
+# What says that there is none, and is taken for a name.
+_NO_NAMES = ("none", "no", "nothing", "n/a", "tbd", "todo", "yes", "true", "false", "on", "off", "-", "?")
 # What is wrong under these keys can make a page go astray, but does not change who is on call.
 _BESIDE_THE_ROTA = ("people", "manager", "escalation", "slack", "opsgenie", "pipelines")
 
@@ -99,7 +101,7 @@ def _roster(root: Fields, people: Mapping[str, Person], entries: Fields, name: s
     opsgenie = root["opsgenie"].fields("a mapping such as {team: …, heartbeat: …}", ("team", "heartbeat"))
     channel = read_channel(slack["channel"], 'the Slack channel for alerts, such as "#de-oncall"')
     usergroup = _read_usergroup(slack["usergroup"])
-    team = opsgenie["team"].text("the Opsgenie team, such as data-engineering")
+    team = _read_name(opsgenie["team"], "the Opsgenie team, such as data-engineering")
     heartbeat = _read_heartbeat(opsgenie["heartbeat"])
     if tz is None or manager is None or not rotation:
         return None
@@ -127,6 +129,14 @@ def read_channel(field: Field, write: str) -> str | None:
     if not channel or re.fullmatch(r"[CG][A-Z0-9]{6,20}", channel, re.ASCII):
         return channel
     # Of other alphabets Slack takes the letters; a full-width sign is one that an input method has left on.
+    account = re.fullmatch(r"#?([CDGUW][A-Z0-9]{6,20})", channel, re.ASCII)
+    if account and channel[0] == "#" and account[1][0] in "CG":
+        field.complain(f"{account[1]}, a channel's id, without the #")
+        return None
+    if account:
+        whose = "a person" if account[1][0] in "UW" else "a talk between two"
+        field.complain(write, f"{channel!r}, the id of {whose}")
+        return None
     typed = "".join(
         plain if (plain := unicodedata.normalize("NFKC", each)).isascii() else each for each in channel
     )
@@ -148,11 +158,20 @@ def _is_in_names(letter: str) -> bool:
 
 def _read_heartbeat(field: Field) -> str | None:
     """A part of the address that is pinged: what cuts or climbs there would ping nothing, or something else."""
-    heartbeat = field.text("the Opsgenie heartbeat, such as investor-sla-watch")
+    heartbeat = _read_name(field, "the Opsgenie heartbeat, such as investor-sla-watch")
     if heartbeat and (re.search(r"[/\\?#%]", heartbeat) or not heartbeat.strip(".")):
         field.complain("the heartbeat's name alone, such as investor-sla-watch")
         return None
     return heartbeat
+
+
+def _read_name(field: Field, write: str) -> str | None:
+    """What the far side calls it: it would be asked for a heartbeat named `no`, too."""
+    name = field.text(write)
+    if name and name.casefold() in _NO_NAMES:
+        field.complain(write)
+        return None
+    return name
 
 
 def _read_usergroup(field: Field) -> str | None:

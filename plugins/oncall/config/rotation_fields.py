@@ -10,6 +10,8 @@ from oncall.config.time_fields import WEEKDAYS, read_duration, read_stretch
 from oncall.config.yaml_fields import Field
 from oncall.core.rota.roster import EscalationStep, Handoff, Leave, Override, Person, Rotation, Seat
 
+# Whoever means it for good writes another rotation; mostly it is a year with a slip in it, and one person for ever.
+LONGEST_OVERRIDE = dt.timedelta(days=366)
 MOST_ROWS = 400  # weeks: more than seven years before they repeat
 _SEATS: tuple[Seat, ...] = ("primary", "secondary", "manager")
 USUAL_STEPS = tuple(
@@ -95,6 +97,8 @@ def read_overrides(
             entry.complain("a primary, a secondary, or both", found="neither seat")
         elif primary and primary == secondary:
             entry.complain("two different people", found=f"{primary} in both seats")
+        elif stretch and stretch[1] - stretch[0] > LONGEST_OVERRIDE:
+            fields["until"].complain("an end within a year; for good, a new entry of the rotation")
         elif stretch:
             found.append((entry, Override(*stretch, primary, secondary, reason or "")))
     _check_overlaps(found)

@@ -190,9 +190,14 @@ def _read_upstream(field: Field) -> tuple[str, ...]:
 
 
 def _read_promise(field: Field) -> Promise | None:
-    if field.missing:
+    if field.missing and field.node is None:
         return None
     keys = ("due", "warn_upstream_at")
+    if field.missing:  # somebody began to write one: a report that nobody watches is one without the key
+        field.complain(
+            'a mapping such as {due: "05:00", warn_upstream_at: "03:30"}, or no such key where none is promised'
+        )
+        return None
     fields = field.fields('a mapping such as {due: "05:00", warn_upstream_at: "03:30"}', keys)
     due, warn = (fields[key].time() for key in keys)
     if due and warn and warn > due:

@@ -10,7 +10,7 @@ import datetime as dt
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from itertools import islice
 from typing import TypeVar
@@ -43,6 +43,32 @@ JOINING = re.compile("[\u200c\u200d\ufe00-\ufe0f]")
 _CURLY = "“”„‟«»‘’"  # the quotes of a word processor
 _CONFLICT = re.compile(r"^(?:<{7}|[|]{7}|>{7})(?: |$)", re.MULTILINE)
 _QUOTE = 'YAML that parses: "…" around what holds a : # @ % * { or a quote, and in one column what stands side by side'
+# What the parser says of its own grammar, in words of the file: found, and whether the slip is where it begins (a
+# brace or a quote that is left open is noticed in a later line).
+_SYNTAX = (
+    ("',' or '}'", "a { without its }, or two of its entries without a comma between them", True),
+    ("',' or ']'", "a [ without its ], or two of its entries without a comma between them", True),
+    ("unexpected end of stream", "a quote that is never closed", True),
+    ("unexpected document indicator", "a quote that is never closed before ---", True),
+    ("could not find expected ':'", "a line without the colon and space after its key", True),
+    (
+        "mapping values",
+        "a second colon in one value, or a key that is not in one column with the others",
+        False,
+    ),
+    ("cannot start any token", "a value that begins with a sign such as @ ` or %", False),
+    (
+        "expected '-'",
+        "a line that neither begins with - in the column of those before it nor is indented below",
+        False,
+    ),
+    ("expected key", "a line that is not in one column with the keys before it", False),
+    ("alphabetic or numeric", "a value that begins with * or &", False),
+    ("unknown escape", "a backslash within double quotes", False),
+    ("node content", "nothing where a value should be: a comma, ? or bracket too many", False),
+    ("<document start>", "a second text beside the first, such as a number before each line", False),
+    ("block sequence entries", "a - where no list can begin", False),
+)
 
 
 @dataclass
@@ -70,6 +96,10 @@ class Source:
         if self.count <= MOST_PROBLEMS:
             place = self.file if line is None else f"{self.file}:{line + self.first_line}"
             self.found.append(Problem(place, *(_speakable(text) for text in (key, found, write))))
+
+    def tells_of(self, key: str) -> bool:
+        """Whether something is said of that very key."""
+        return any(problem.key == key for problem in self.found)
 
     def complain_of_conflict(self, text: str) -> bool:
         """Complain of a merge that somebody has still to decide; whether there is one."""
@@ -130,6 +160,11 @@ class Field:
         """Add a problem with this field."""
         self.source.complain(self.key or "(file)", found or self.found, write, self.line)
 
+    @property
+    def unspoken(self) -> Field:
+        """The same place, of which nothing more is said: what is wrong with it is told already."""
+        return replace(self, source=Source(self.source.file, self.source.first_line))
+
     def text(self, write: str) -> str | None:
         """The text of a scalar, on one line; None, with a complaint, when there is none that a far side takes."""
         value = self.node.value if self.node and not self.missing else None
@@ -180,7 +215,7 @@ class Field:
         try:
             return None if text is None else parse(text)
         except ValueError:
-            self.complain(write)
+            self.complain(write, self.found + _odd_sign(text or ""))
             return None
 
     def items(self, write: str) -> list[Field]:
@@ -196,12 +231,16 @@ class Field:
         return []
 
     def fields(self, write: str, known: Iterable[str] | None = None) -> Fields:
-        """The entries of a mapping by key; complains of keys not in `known` or written twice, and leaves them out."""
+        """The entries of a mapping by key; complains of keys not in `known` or written twice, and leaves them out.
+
+        Of what is no mapping this alone is said, and not of each key that it therefore lacks.
+        """
         found: dict[str, Field] = {}
         if self.node is None or self.node.kind != "mapping":
-            if not self.missing:
-                self.complain(write)
-            return Fields(self, found)
+            if self.missing:
+                return Fields(self, found)
+            self.complain(write)
+            return Fields(self.unspoken, found)
         names = None if known is None else list(known)
         for pair in self.node.value:
             assert isinstance(pair, tuple)
@@ -258,7 +297,8 @@ def read_yaml(text: str, source: Source) -> Field | None:
         _complain_of_syntax(text, error, source)
         return None
     except yaml.YAMLError as error:
-        source.complain("(file)", str(error).splitlines()[0], "YAML that parses")
+        line, found = _unreadable_sign(text, error)
+        source.complain("(file)", found, "plain text, without it", line)
         return None
     except BeyondMeasure as refused:
         source.complain("(file)", refused.found, refused.write, refused.line)
@@ -284,13 +324,38 @@ def _complain_of_syntax(text: str, error: yaml.MarkedYAMLError, source: Source) 
     line = error.problem_mark.line if error.problem_mark else None
     begun = error.context_mark.line if error.context_mark else line
     said = ", ".join(str(part).strip() for part in (error.context, error.problem) if part)
+    found, there = next(((words, there) for of, words, there in _SYNTAX if of in said), (said, False))
     if line is not None and begun is not None and begun < line:
-        said = f"{said}; it begins in line {begun + source.first_line}"
-    rows = text.split("\n")
-    row = rows[line] if line is not None and line < len(rows) else ""
-    tab = "\t" in row[: len(row) - len(row.lstrip())]
-    found, write = ("a tab before the first word", "spaces in its place") if tab else (said, _QUOTE)
+        line, other = (begun, line) if there else (line, begun)
+        noticed = "; it is noticed in line" if there else ", which begin in line"
+        found += f"{noticed} {other + source.first_line}"
+    write, rows = _QUOTE, text.split("\n")
+    for place in (
+        (line, line - 1) if line is not None else ()
+    ):  # the row after it is the one that does not fit
+        row = rows[place] if 0 <= place < len(rows) else ""
+        if odd := row[: len(row) - len(row.lstrip())].replace(" ", ""):
+            what = "a tab" if "\t" in odd else "a space"
+            found, line = f"{what} before the first word{_odd_sign(odd)}", place
+            write = "spaces in its place"
+            break
     source.complain("(file)", found or "no YAML", write, line)
+
+
+def _unreadable_sign(text: str, error: yaml.YAMLError) -> tuple[int | None, str]:
+    """The line of what no YAML may hold, and its name."""
+    if odd := UNSPEAKABLE.search(text):
+        return text.count("\n", 0, odd.start()), f"the control character U+{ord(odd[0]):04X}"
+    return None, str(error).splitlines()[0]
+
+
+def _odd_sign(text: str) -> str:
+    """The sign that looks like one of the keyboard's and is none: a hyphen, colon, digit or space."""
+    for sign in text:
+        plain = unicodedata.normalize("NFKC", sign).isascii() or unicodedata.category(sign)[0] in "PSZN"
+        if not sign.isascii() and plain:
+            return f", with {unicodedata.name(sign, ascii(sign))} in it"
+    return ""
 
 
 def suggestion(text: str, known: Iterable[str], write: str) -> str:
@@ -304,9 +369,18 @@ def suggestion(text: str, known: Iterable[str], write: str) -> str:
 
 def nearest(text: str, choices: Iterable[str]) -> str:
     """The choice that was probably meant, in capitals or not; "" when it is none of them."""
+    written = text[:LONGEST_KEY].casefold()
     folded = {shortened(each).casefold(): each for each in islice(choices, LONGEST_TEXT)}
-    found = get_close_matches(text[:LONGEST_KEY].casefold(), folded, n=1, cutoff=0.6)
+    # Another number is another person: whoever takes the hint would have somebody else paged.
+    same = [each for each in folded if _numbers(each) & _numbers(written)]
+    found = get_close_matches(written, same, n=1, cutoff=0.6)
     return folded[found[0]] if found else ""
+
+
+def _numbers(text: str) -> set[tuple[int, ...]]:
+    """The numbers in it, as they stand and with the letters that are taken for digits."""
+    both = (text, text.translate(str.maketrans("oil", "011")))
+    return {tuple(int(number) for number in re.findall(r"\d+", each, re.ASCII)) for each in both}
 
 
 def _look_alikes(text: str, meant: str) -> str:
