@@ -109,9 +109,64 @@ def test_a_certificate_that_nobody_here_knows_is_named(connect: Callable[..., st
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(tmp_path / "server.pem")
     with refusing("no", tls) as port:
-        assert told(connect, port, sslmode="verify-full", sslrootcert=str(other)).endswith(f"; {CA}")
+        assert CA in told(connect, port, sslmode="verify-full", sslrootcert=str(other))
         assert told(connect, port, sslmode="verify-full", sslrootcert="/nowhere").endswith(f"; {CA}")
         assert "FATAL:  no" in told(connect, port, sslmode="verify-full", sslrootcert=str(ca))
+
+
+@pytest.mark.parametrize(
+    ("words", "extra", "write"),
+    [
+        ("SSL required", {}, 'write {"sslmode": "require"} into the extra'),
+        (
+            'no pg_hba.conf entry for host "10.0.0.7", user "x", database "y", no encryption',
+            {},
+            '{"sslmode": "require"}',
+        ),
+        (
+            "unsupported startup parameter: options",
+            {},
+            "take options out of the extra, or let the pooler ignore it",
+        ),
+        ("invalid command-line argument for server process: search_path=x", {}, 'as "-c name=value"'),
+        ('database "d" does not exist', {}, "write the database's name into the field schema"),
+        (
+            "never asked",
+            {"sslmode": "required"},
+            "write disable, allow, prefer, require, verify-ca or verify-full",
+        ),
+        ("never asked", {"target_session_attrs": "master"}, "write any or read-write, or leave it out"),
+    ],
+)
+def test_what_a_server_refuses_is_said_with_what_to_write(
+    connect: Callable[..., str], words: str, extra: dict[str, str], write: str
+) -> None:
+    """And nobody is told that a password may have expired, when it is something else."""
+    with refusing(words) as port:
+        said = told(connect, port, **extra)
+    assert write in said.rpartition("; ")[2]
+    assert EXPIRED not in said
+
+
+def test_a_host_that_got_lost_is_asked_for(
+    connect: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of a URI whose password has an @ and a / in it, between which there is no host."""
+    monkeypatch.setenv("AIRFLOW_CONN_DB", "postgres://reader:s3@/cret@db.example.com/db")
+    with pytest.raises(Unreadable) as refused:
+        LastingConnection(connect_by("db"), "warehouse").cursor().__enter__()
+    assert "% of the password as a code" in str(refused.value)
+    assert "cret" not in str(refused.value)
+
+
+def test_an_extra_that_is_none_is_said_with_what_to_write(connect: Callable[..., str]) -> None:
+    """It comes from a form for text."""
+    for written in ("sslmode=require", "{'sslmode': 'require'}", '"{}"'):
+        connect("db", conn_type="postgres", host="127.0.0.1", extra=written)
+        with pytest.raises(
+            Unreadable, match=r'is no JSON.*; write an object such as \{"sslmode": "require"\} there$'
+        ):
+            connect_by("db")
 
 
 def test_a_connection_without_its_password_says_so(connect: Callable[..., str]) -> None:

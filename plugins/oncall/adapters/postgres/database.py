@@ -130,7 +130,8 @@ def connect_by(conn_id: str) -> ByAirflow:
     except OncallError as error:
         raise Unreadable(str(error)) from error
     except ValueError as error:
-        raise Unreadable(f"connection {conn_id!r} {error}") from error
+        write = "" if ";" in str(error) else '; write an object such as {"sslmode": "require"} there'
+        raise Unreadable(f"connection {conn_id!r} {error}{write}") from error
     except Exception as error:
         raise Unreadable(f"connection {conn_id!r} cannot be used: {first_line(error)}") from error
     make = cast("Callable[[], Connection]", Hook(connection=connection).get_conn)

@@ -12,6 +12,30 @@ SECRETS = re.compile(r"(:)\S*(?=@)|\b((?:password|passwd|secret|token)\s*[=:]\s*
 _ADVICE = (
     ("statement pooling mode", "let PgBouncer pool transactions (pool_mode = transaction)"),
     ("does not support SSL", "switch TLS on there, or write another sslmode into the extra"),
+    (r"SSL required|no encryption|SSL off", 'write {"sslmode": "require"} into the extra'),
+    ("invalid sslmode", "write disable, allow, prefer, require, verify-ca or verify-full, in small letters"),
+    ("invalid target_session_attrs", "write any or read-write, or leave it out"),
+    (
+        "hot standby mode|session is not read-only|session is read-only",
+        "leave target_session_attrs out, or write read-write: what is noted there has to be written",
+    ),
+    (
+        "startup parameter",
+        "take options out of the extra, or let the pooler ignore it (ignore_startup_parameters)",
+    ),
+    ("command-line argument", 'write each setting of the extra options as "-c name=value"'),
+    (
+        r"on socket \S+ failed: No such file",
+        "write the server's name into the host; in a URI write every / : @ # ? and % of the password as a code",
+    ),
+    (r"FATAL: +database .* does not exist", "write the database's name into the field schema"),
+    (r"invalid port number", "write the port into its field, such as 5432"),
+    # Either side may miss the other's certificate: libpq does not say which.
+    (
+        "SSL error: no SSL error",
+        "write the path of its CA's certificate, as it is on this host, into the extra sslrootcert, or, where it asks"
+        " for a client's, sslcert and sslkey",
+    ),
     (
         r"certificate verify failed|self-signed|no SSL error reported|root certificate file",
         "write the path of its CA's certificate, as it is on this host, into the extra sslrootcert",
