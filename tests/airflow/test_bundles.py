@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -43,3 +44,43 @@ def test_without_a_bundle_nothing_is_gone(tmp_path: Path) -> None:
     )
     assert not _gone(dag, nowhere)
     assert not _gone(dag, SimpleNamespace())
+
+
+def test_a_file_that_a_later_commit_took_away_is_gone(tmp_path: Path) -> None:
+    """Airflow goes on naming the version from which it read the DAG last: the history tells which came first."""
+
+    def git(*words: str) -> str:
+        who = ("-c", "user.name=x", "-c", "user.email=x@example.com", "-c", "commit.gpgsign=false")
+        ran = subprocess.run(
+            ["git", *who, "-C", tmp_path, *words], check=True, capture_output=True, text=True
+        )
+        return ran.stdout.strip()
+
+    def commit(name: str) -> str:
+        git("add", "-A")
+        git("commit", "-q", "--allow-empty", "-m", name)
+        return git("rev-parse", "HEAD")
+
+    git("init", "-q")
+    (tmp_path / "profit_etl.py").touch()
+    first = commit("there")
+    (tmp_path / "profit_etl.py").unlink()
+    taken_away = commit("taken away")
+
+    def gone(version: str | None, mine: str | None, **more: object) -> bool:
+        dag = SimpleNamespace(bundle_name="reports", bundle_version=version, relative_fileloc="profit_etl.py")
+        at = {"bare_repo_path": tmp_path / ".git", **more}
+        bundle = SimpleNamespace(name="reports", version=mine, path=tmp_path, **at)
+        return _gone(dag, SimpleNamespace(bundle_instance=bundle))
+
+    assert gone(first, taken_away)
+    assert gone(taken_away, taken_away)
+    # The DAG was read from a later version than this task, from one that nobody knows, or of a bundle without history.
+    assert not gone(taken_away, first)
+    assert not gone("f" * 40, taken_away)
+    assert not gone(first, None)
+    assert not gone("--help", taken_away)
+    assert not gone(first, taken_away, bare_repo_path=tmp_path / "nowhere")
+    assert not gone(first, taken_away, bare_repo_path=None)
+    (tmp_path / "profit_etl.py").touch()
+    assert not gone(first, taken_away)

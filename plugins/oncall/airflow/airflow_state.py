@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from oncall.usecases.timekeeping import utc_now
 log = structlog.get_logger(__name__)
 
 NO_SUCH_DAG = 404
+GIT_S = 3.0
+_COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _ERROR = re.compile(r"^(?:\w+\.)*([A-Z]\w*(?:: .*)?)$", re.MULTILINE)  # a class, and what it says on its line
 
 
@@ -53,17 +56,31 @@ def _see(dag_id: str, ti: Any) -> Dag | None:
 def _gone(dag: Any, ti: Any) -> bool:
     """Airflow goes on knowing a DAG whose file is gone; the file itself does not lie.
 
-    Only the bundle that this task itself was read from is surely here, in one version: of others nothing is known. A
-    DAG of a zip archive has the archive in its path as if it were a folder.
+    Only the bundle that this task itself was read from is surely here, in one version. Airflow read the DAG from that
+    one, or, where its file is gone, from one before: of others nothing is known. A DAG of a zip archive has the archive
+    in its path as if it were a folder.
     """
     mine = getattr(ti, "bundle_instance", None)
-    if mine is None or not dag.relative_fileloc:
+    if mine is None or not dag.relative_fileloc or dag.bundle_name != mine.name:
         return False
-    if (dag.bundle_name, dag.bundle_version) != (mine.name, mine.version):
+    if dag.bundle_version != mine.version and not _came_before(dag.bundle_version, mine):
         return False
     folder = Path(mine.path)
     file = folder / dag.relative_fileloc
     return folder.is_dir() and not any(each.is_file() for each in (file, *file.parents))
+
+
+def _came_before(version: str | None, mine: Any) -> bool:
+    """Whether the history of a bundle from Git says so; False where it cannot be asked."""
+    history, now = getattr(mine, "bare_repo_path", None), mine.version
+    if not history or not (version and now and _COMMIT.fullmatch(version) and _COMMIT.fullmatch(now)):
+        return False
+    # The folder may be another user's, which Git would refuse.
+    ask = ["git", "-c", "safe.directory=*", "-C", str(history), "merge-base", "--is-ancestor", version, now]
+    try:
+        return subprocess.run(ask, capture_output=True, timeout=GIT_S, check=False).returncode == 0
+    except (OSError, subprocess.SubprocessError):
+        return False
 
 
 def note_import_error(filename: str, stacktrace: str) -> None:
