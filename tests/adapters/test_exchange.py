@@ -236,10 +236,25 @@ def test_no_redirect_takes_the_key_elsewhere(status: int, far_side: FarSide, con
         error = fails(ask)
         assert (type(error), getattr(error, "uncertain", None)) == (DeliveryFailed, False)
         assert "redirect to 127.0.0.1" in str(error)
+    far_side.always = Answer("", status, {"Location": "/elsewhere"})
+    assert "a redirect to another path" in str(fails(lambda: opsgenie.page(MESSAGE)))
     far_side.always = Answer("", status, {"Location": "http://[::1"})
     assert not getattr(fails(lambda: opsgenie.page(MESSAGE)), "uncertain", True)
     del far_side.requests[2:]
     assert [request.path for request in far_side.requests] == ["/v2/alerts", "/api/chat.postMessage"]
+
+
+@pytest.mark.parametrize("status", [300, 304, 307])
+def test_an_answer_that_leads_nowhere_is_no_redirect(
+    status: int, far_side: FarSide, connect: Connect
+) -> None:
+    """A cache answers that nothing has changed: the page was not taken, and that is what is said."""
+    far_side.always = Answer("", status)
+    error = fails(lambda: Opsgenie.from_connection(connect("ops", host=far_side.url)).page(MESSAGE))
+    assert isinstance(error, DeliveryFailed)
+    assert not error.uncertain
+    assert f"{status}: no answer of the far side's own" in str(error)
+    assert "redirect" not in str(error)
 
 
 @pytest.mark.parametrize("before", ["", "x" * 490], ids=["short", "cut within it"])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import gc
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -290,11 +292,14 @@ def test_whoever_begins_without_the_database_looks_back(site: Any, monkeypatch: 
 
 
 @pytest.fixture
-def few_connections(site: Site, postgres: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The role that reaches `oncall_db` may have three."""
+def few_connections(
+    request: pytest.FixtureRequest, site: Site, postgres: Server, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """The role that reaches `oncall_db` may have three, or as many as is asked for."""
+    most = getattr(request, "param", 3)
     written = json.loads(os.environ["AIRFLOW_CONN_ONCALL_DB"])
     with closing(psycopg.connect(postgres.uri(), autocommit=True)) as admin:
-        admin.execute("create role few login connection limit 3")
+        admin.execute(f"create role few login connection limit {most}")
         admin.execute(f'alter database "{written["schema"]}" owner to few')
     monkeypatch.setenv("AIRFLOW_CONN_ONCALL_DB", json.dumps({**written, "login": "few"}))
     yield
@@ -336,3 +341,45 @@ def test_whoever_looks_once_sends_all_where_there_are_few_connections(
     evaluate_once()
     assert len(pages(site)) == 1
     assert len(threads(site)) == 1
+
+
+@pytest.mark.parametrize("few_connections", [2], indirect=True)
+def test_over_one_connection_pages_go_before_what_is_said_in_the_chat(
+    site: Site, few_connections: None
+) -> None:
+    """No sender finds one of its own: a chat that hangs would take all of the time, and nobody would be woken."""
+    due = soon(-5)
+    site.promise(due.timetz().replace(tzinfo=None), (due - dt.timedelta(seconds=3)).time())
+    Wiring().store().install()
+    Wiring().store().set_note(SINCE, (due - dt.timedelta(hours=5)).isoformat())
+    evaluate_once()
+    asked = [
+        call.operation for call in site.inbox.calls() if call.operation in ("create", "chat.postMessage")
+    ]
+    assert asked[0] == "create"
+    assert asked.count("create") == 1
+    assert "chat.postMessage" in asked
+
+
+def test_a_look_that_is_over_holds_no_connection(site: Site, postgres: Server) -> None:
+    """Each sender has one of its own: they stayed open until Python next searched for garbage."""
+    Wiring().store().install()
+    evaluate_once()
+    gc.disable()
+    try:
+        for _ in range(3):
+            evaluate_once()
+        with closing(psycopg.connect(postgres.uri(), autocommit=True)) as admin:
+            asked, until = (
+                "select count(*) from pg_stat_activity where datname = any(%s)",
+                time.monotonic() + 5,
+            )
+            names = [
+                json.loads(os.environ[f"AIRFLOW_CONN_{name}"])["schema"]
+                for name in ("WAREHOUSE", "ONCALL_DB")
+            ]
+            while open_ones := admin.execute(asked, (names,)).fetchall()[0][0]:
+                assert time.monotonic() < until, open_ones
+                time.sleep(0.05)
+    finally:
+        gc.enable()

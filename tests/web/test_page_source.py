@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import socket
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -190,6 +192,57 @@ def test_acting_without_the_store_says_what_to_do_instead(
     outcome = PageSource().acknowledge(KEY, "anna", [KEY.split(":")[0]])
     assert not outcome.done
     assert "in Opsgenie instead" in outcome.words
+
+
+@pytest.mark.parametrize("wiring_s", [60.0, 0.0], ids=["while it is read", "while its connections are read"])
+def test_a_database_that_hangs_holds_up_whoever_reads_it_and_nobody_else(
+    airflow_env: Callable[[str, str], None],
+    database: str,
+    monkeypatch: pytest.MonkeyPatch,
+    wiring_s: float,
+) -> None:
+    """The page waits for the warehouse, which swallows what it is sent; whoever acts meanwhile does not."""
+    from oncall.airflow import page_source
+    from oncall.airflow.page_source import PageSource
+
+    airflow_env(database, database)
+    monkeypatch.setattr(page_source, "WIRING_S", wiring_s)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        hangs = {"conn_type": "postgres", "host": "127.0.0.1", "port": silent.getsockname()[1]}
+        monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(hangs))
+        source = PageSource()
+        source.feeds()
+        with ThreadPoolExecutor(1) as reader:
+            reading, began = reader.submit(source.read), time.monotonic()
+            time.sleep(0.5)
+            source.feeds()
+            acted = time.monotonic() - began
+            seen = reading.result()
+    assert (acted < 1.5, time.monotonic() - began > 2) == (True, True)
+    assert [reason.partition(":")[0] for reason in seen.unreadable] == ["warehouse"]
+
+
+def test_a_reading_that_began_before_somebody_acted_is_not_shown_after_it(
+    airflow_env: Callable[[str, str], None], database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever acknowledged would see that nobody has."""
+    from oncall.airflow.page_reading import PageReading
+    from oncall.airflow.page_source import PageSource
+
+    airflow_env(database, database)
+    source, read = PageSource(), PageReading.read
+
+    def slowly(self: PageReading, now: dt.datetime) -> Any:
+        seen = read(self, now)
+        source.acknowledge(KEY, "anna", [KEY.split(":")[0]])
+        return seen
+
+    monkeypatch.setattr(PageReading, "read", slowly)
+    with ThreadPoolExecutor(1) as reader:
+        reader.submit(source.read).result(30)
+    monkeypatch.setattr(PageReading, "read", read)
+    record = next(record for record in source.read().records if record.incident.key == KEY)
+    assert record.incident.acknowledged_by == "anna"
 
 
 def test_readers_share_one_reading(airflow_env: Callable[[str, str], None], database: str) -> None:

@@ -33,29 +33,37 @@ CHANNELS_WITHIN_S = 5.0
 class PageSource:
     """Implements `Source` on Airflow's connections. Many threads may read at once; one of them does the work.
 
-    `desk`: what the pipelines tell of their reports.
+    Whoever acts does not wait for them: a database may hang. `desk`: what the pipelines tell of their reports.
     """
 
     def __init__(self, desk: ReportDesk | None = None) -> None:
-        self._lock = threading.Lock()
+        self._one_reads, self._one_connects = threading.Lock(), threading.Lock()
         self._wiring: tuple[Wiring, float] | None = None
-        self._reading: PageReading | None = None
-        self._seen: tuple[PageSnapshot, float] | None = None
+        self._reading: tuple[PageReading, Wiring] | None = None
+        self._seen: tuple[PageSnapshot, float, int] | None = None
+        self._acts = 0  # a reading that began before the last of them is as of before it
         self._health = SharedHealth()
         self._reports = PageReports(self._published_reports, desk)
 
     def read(self) -> PageSnapshot:
         """Implements `Source`: many readers within a moment share one reading."""
-        with self._lock:
-            if self._seen is not None and time.monotonic() < self._seen[1]:
-                return self._seen[0]
-            wiring = self._wired()
-            if self._reading is None:
-                self._reading = PageReading(wiring)
-            seen = self._reading.read(utc_now())
+        with self._one_reads:
+            known = self._seen
+            if known is not None and time.monotonic() < known[1] and known[2] == self._acts:
+                return known[0]
+            acts = self._acts
+            seen = self._reader().read(utc_now())
             stays = SHARED_IN_TROUBLE_S if seen.unreadable else SHARED_S
-            self._seen = (seen, time.monotonic() + stays)
+            self._seen = (seen, time.monotonic() + stays, acts)
             return seen
+
+    def _reader(self) -> PageReading:
+        wiring = self._wired()
+        reading, by = self._reading or (PageReading(wiring), wiring)
+        if by is not wiring:
+            reading.renew(wiring)
+        self._reading = reading, wiring
+        return reading
 
     def acknowledge(self, key: str, by: str, dag_ids: Collection[str]) -> Outcome:
         """Implements `Source`."""
@@ -74,8 +82,8 @@ class PageSource:
         zone = self.read().config.roster_of(dag_id).tz
         outcome = run_again(dag_id, report_date, by, zone)
         if outcome.done:
-            with self._lock:
-                wiring, self._seen = self._wired(), None
+            wiring = self._wired()
+            self._acts += 1
             with suppress(Unreadable):  # it runs all the same
                 services = wiring.services()
                 run = f"run {outcome.run_id}"
@@ -84,23 +92,20 @@ class PageSource:
 
     def feeds(self) -> Feeds:
         """Implements `Source`."""
-        with self._lock:
-            return self._wired().feeds()
+        return self._wired().feeds()
 
     def reports(self) -> Reports:
         return self._reports
 
     def _published_reports(self) -> PublishedReports:
-        with self._lock:
-            return self._wired().published_reports()
+        return self._wired().published_reports()
 
     def system_health(self) -> SystemHealth:
         """Implements `Source`."""
         return self._health.read()
 
     def _act(self, by: str, dag_ids: Collection[str], act: Callable[[ManualActions], Outcome]) -> Outcome:
-        with self._lock:
-            wiring = self._wired()
+        wiring = self._wired()
         services = wiring.services()
         at = services.agreed_now()
         try:
@@ -109,15 +114,21 @@ class PageSource:
             return Outcome(False, nothing_done(error))
         if outcome.done:
             send_once(wiring, services, patience_s=CHANNELS_WITHIN_S)
-        with self._lock:
-            self._seen = None
+        self._acts += 1
         return outcome
 
     def _wired(self) -> Wiring:
-        if self._wiring is None or time.monotonic() > self._wiring[1]:
-            before = self._wiring[0] if self._wiring else None
-            wiring = renewed(before)
-            self._wiring = (wiring, time.monotonic() + WIRING_S)
-            if self._reading is not None and wiring is not before:
-                self._reading.renew(wiring)
-        return self._wiring[0]
+        """One reads Airflow's connections again, and tries them; others go on with those in use meanwhile."""
+        known = self._wiring
+        if known is not None and time.monotonic() <= known[1]:
+            return known[0]
+        if not self._one_connects.acquire(blocking=known is None):
+            assert known is not None
+            return known[0]
+        try:
+            if known is self._wiring:  # else somebody has read them while this one waited
+                self._wiring = (renewed(known[0] if known else None), time.monotonic() + WIRING_S)
+            assert self._wiring is not None
+            return self._wiring[0]
+        finally:
+            self._one_connects.release()

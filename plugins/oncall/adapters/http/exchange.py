@@ -145,10 +145,14 @@ class Exchange:
             case status if status >= 500:
                 raise DeliveryFailed(reason, retry_after=wait_s, uncertain=True)
             case status if 300 <= status < 400 or status < 200:
-                to = _host_of(self._access.hide(answer.headers.get("location", "")))
+                location = self._access.hide(answer.headers.get("location", ""))
+                how = (
+                    f"a redirect to {_host_of(location)}, which is not followed: the key would go along."
+                    if location
+                    else "no answer of the far side's own: something on the way has given it."
+                )
                 raise DeliveryFailed(
-                    f"{self._access.at}: {status}: a redirect to {to}, which is not followed: the key would go along. "
-                    "Is the address right, or does a proxy ask for a sign-in?"
+                    f"{self._access.at}: {status}: {how} Is the address right, or does a proxy ask for a sign-in?"
                 )
         return answer
 
@@ -229,7 +233,7 @@ def _text(body: bytes) -> str:
 
 def _host_of(location: str) -> str:
     try:
-        return urlsplit(location).hostname or "nowhere"
+        return urlsplit(location).hostname or "another path"
     except ValueError:
         return "what is no address"
 

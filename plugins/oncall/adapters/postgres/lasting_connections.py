@@ -37,7 +37,8 @@ class Asked(ABC):
 
 
 class LastingConnection(Asked):
-    """One lazily opened connection, opened anew after an error. Use one per thread."""
+    """One lazily opened connection, opened anew after an error. Use one per thread. It is closed with its last user: a
+    connection of psycopg's is a circle, which Python does not find before it next searches for garbage."""
 
     def __init__(self, connect: Connect, name: str) -> None:
         self._connect, self._name = connect, name
@@ -101,6 +102,10 @@ class LastingConnection(Asked):
             self._connection.close()
             self._connection = None
 
+    def __del__(self) -> None:
+        if not isinstance(self._connect, SharedConnection):  # that one is others' too
+            self.close()
+
 
 class ConnectionPool(Asked):
     """The same for any number of threads: a connection for each that asks at the time, of which a few stay open."""
@@ -157,8 +162,15 @@ class SharedConnection:
     def renew(self, connect: Connect) -> None:
         """From now on connections are made so; the open one is closed."""
         self._connect = connect
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; the next use opens another."""
         if self._connection is not None:
             self._connection.close()
+
+    def __del__(self) -> None:
+        self.close()
 
 
 def _gone(connection: Connection) -> bool:
