@@ -194,6 +194,38 @@ def test_acting_without_the_store_says_what_to_do_instead(
     assert "in Opsgenie instead" in outcome.words
 
 
+@pytest.mark.parametrize(
+    ("sql", "written"),
+    [
+        ('alter database "{}" set default_transaction_read_only = on', True),
+        (
+            "create function oncall.fails() returns trigger language plpgsql as $$ begin raise exception using errcode"
+            " = '25006', message = 'cannot execute UPDATE in a read-only transaction'; end $$;"
+            " create trigger fails before insert or update on oncall.incidents"
+            " for each statement execute function oncall.fails()",
+            False,
+        ),
+    ],
+    ids=["by a default", "in truth"],
+)
+def test_what_is_said_of_an_act_on_a_read_only_oncall_db_is_true(
+    airflow_env: Callable[[str, str], None], database: str, oncall_database: str, sql: str, written: bool
+) -> None:
+    """A default of the database or role is one that each session of ours sets otherwise: it is truly written there."""
+    from oncall.airflow.page_source import PageSource
+
+    airflow_env(database, database)
+    with psycopg.connect(oncall_database, autocommit=True) as admin:
+        admin.execute(sql.format(database))
+        outcome = PageSource().acknowledge(KEY, "anna", [KEY.split(":")[0]])
+        assert outcome.done is written
+        assert ("in Opsgenie instead" in outcome.words) is not written
+        found = admin.execute(
+            "select acknowledged_by from oncall.incidents where key = %s", (KEY,)
+        ).fetchall()
+    assert found == [("anna" if written else "",)]
+
+
 @pytest.mark.parametrize("wiring_s", [60.0, 0.0], ids=["while it is read", "while its connections are read"])
 def test_a_database_that_hangs_holds_up_whoever_reads_it_and_nobody_else(
     airflow_env: Callable[[str, str], None],
