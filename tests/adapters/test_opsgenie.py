@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 
 from oncall.adapters.http.calls import Lanes, seconds_to_wait
 from oncall.adapters.opsgenie.alert import alert, fitting_alias
+from oncall.adapters.opsgenie.check import OpsgenieCheck
 from oncall.adapters.opsgenie.pager import Opsgenie
+from oncall.core.check_result import CheckResult
 from oncall.core.errors import (
     DeliveryFailed,
     Gone,
@@ -177,6 +179,40 @@ def test_a_heartbeat_is_pinged_by_name(far_side: FarSide, connect: Connect) -> N
     far_side.script = [Answer({"result": "PONG - Heartbeat received", "took": 0.1, "requestId": "r"}, 202)]
     pager(far_side, connect).ping("investor-sla-watch")
     assert far_side.requests[0].path == "/v2/heartbeats/investor-sla-watch/ping"
+
+
+@pytest.mark.parametrize(
+    "said", [{}, {"ok": True}, {"status": "up"}, {"ok": False, "error": "x"}, {"requestId": None}]
+)
+def test_somebody_else_s_success_is_no_ping(
+    far_side: FarSide, connect: Connect, said: dict[str, object]
+) -> None:
+    """A proxy or a page of health answers with success too, and nobody would watch over Airflow."""
+    far_side.always = Answer(said, 200)
+    assert "no receipt" in str(failing(pager(far_side, connect).ping, "investor-sla-watch"))
+
+
+def test_a_receipt_may_be_a_number(far_side: FarSide, connect: Connect) -> None:
+    """Of a far side that speaks the same language: the page was sent anew until the next person was called."""
+    far_side.script = [Answer({"requestId": 7}, 200)]
+    assert pager(far_side, connect).page(MESSAGE) == "7"
+
+
+@pytest.mark.parametrize("said", [{}, {"ok": True}, {"data": None}, {"data": "x"}, {"status": "up"}])
+def test_the_check_takes_nobody_else_s_success_for_opsgenie_s(
+    far_side: FarSide, connect: Connect, said: dict[str, object]
+) -> None:
+    """It said that key, heartbeat and accounts were good."""
+    far_side.always = Answer(said, 200)
+    for conn_id in ("opsgenie_default", "opsgenie_api"):
+        connect(conn_id, host=far_side.url)
+    checked = CheckResult()
+    OpsgenieCheck(checked).ask(["beat"], ["ann@example.com"])
+    assert not checked.good
+    far_side.script = [Answer({"data": []})]
+    OpsgenieCheck(checked).ask(["beat"], ["ann@example.com"])
+    assert [said.rpartition(": ")[2] for said in checked.good] == ["the key is taken"]
+    assert [problem.key for problem in checked.problems] == ["key", "heartbeat beat", "user ann@example.com"]
 
 
 def test_jira_service_management_says_what_it_cannot_do(far_side: FarSide, connect: Connect) -> None:

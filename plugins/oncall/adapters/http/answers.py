@@ -25,5 +25,7 @@ def records(value: object) -> list[Mapping[str, Any]]:
 
 
 def text(value: object) -> str:
-    """A text that a database can keep and an address can hold; "" for anything else."""
+    """A text that a database can keep and an address can hold, or an id written as a number; "" for anything else."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value) if abs(value) < 10**18 else ""
     return kept(value[:_LONGEST]) if isinstance(value, str) else ""

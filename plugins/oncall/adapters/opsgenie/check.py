@@ -18,6 +18,9 @@ from oncall.core.errors import DeliveryFailed, OncallError
 
 PAGER, ACCOUNT = "opsgenie_default", "opsgenie_api"
 
+# What is asked for stands under `data`.
+_NOT_OPSGENIE = "somebody answers with success and shows nothing of what was asked; is the address right?"
+
 
 class OpsgenieCheck:
     """What `python -m oncall check --connections` asks of Opsgenie or Jira Service Management."""
@@ -65,6 +68,8 @@ class OpsgenieCheck:
         answer = self._get(self._pager, "/v2/alerts?limit=1")
         if answer.status >= 400:
             raise unreadable(answer, access)
+        if not isinstance(answer.data.get("data"), list):
+            raise DeliveryFailed(f"{access.at}: {_NOT_OPSGENIE}")
         return False
 
     @bounded
@@ -73,7 +78,9 @@ class OpsgenieCheck:
         answer = self._get(self._pager, f"/v2/heartbeats/{quote(name, safe='')}")
         if answer.status >= 400:
             raise heartbeat_refused(answer, access, name)
-        if record(answer.data.get("data")).get("enabled") is False:
+        if not (shown := record(answer.data.get("data"))):
+            raise DeliveryFailed(f"{access.at}: {_NOT_OPSGENIE}")
+        if shown.get("enabled") is False:
             raise DeliveryFailed(f"heartbeat {name!r} is switched off")
 
     def _ask_people(self, usernames: Collection[str]) -> None:
@@ -97,7 +104,9 @@ class OpsgenieCheck:
             raise DeliveryFailed(f"{access.at}: 404: {answer.words}")
         if answer.status >= 400:
             raise unreadable(answer, access)
-        if record(answer.data.get("data")).get("blocked") is True:
+        if not (shown := record(answer.data.get("data"))):
+            raise DeliveryFailed(f"{access.at}: {_NOT_OPSGENIE}")
+        if shown.get("blocked") is True:
             raise DeliveryFailed("the account is blocked: no page would be sent to it")
 
     def _report(self, place: str, key: str, ask: Callable[[], None]) -> None:

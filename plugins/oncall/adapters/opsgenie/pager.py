@@ -206,7 +206,7 @@ class Opsgenie(FarSide["SafeOpsgenieHook"]):
             raise Rejected(f"{_JSM.name} takes no heartbeats from an integration key")
         access, hook = self._connected.use()
         try:
-            hook.heartbeat_api_instance.ping(heartbeat)
+            _receipt(hook.heartbeat_api_instance.ping(heartbeat))
         except OpsgenieRefused as refused:
             raise heartbeat_refused(refused.answer, access, heartbeat) from None
         # A ping of an unknown heartbeat is taken without a word.
@@ -228,9 +228,7 @@ class Opsgenie(FarSide["SafeOpsgenieHook"]):
             answer = call(hook)
         except OpsgenieRefused as refused:
             raise refusal(refused.answer, access, people) from None
-        if not text(answer.get("requestId")) and not text(answer.get("result")):  # somebody else's answer
-            raise DeliveryFailed("Opsgenie: the answer is no receipt", uncertain=True)
-        return text(answer.get("requestId"))
+        return _receipt(answer)
 
     def _read(self, call: Call) -> Any:
         """What the far side shows; None when there is no such thing. Raises NotAllowed without the right to read."""
@@ -246,6 +244,13 @@ class Opsgenie(FarSide["SafeOpsgenieHook"]):
 def _action(note: str, user: str = "") -> dict[str, str]:
     body = {"source": SOURCE, "note": cut(note, _NOTE), "user": cut(user, _NAME)}
     return {name: value for name, value in body.items() if value}
+
+
+def _receipt(answer: Mapping[str, Any]) -> str:
+    """The request that a receipt names, or "". Raises DeliveryFailed for somebody else's answer, such as a proxy's."""
+    if not text(answer.get("requestId")) and not text(answer.get("result")):
+        raise DeliveryFailed("Opsgenie: the answer is no receipt", uncertain=True)
+    return text(answer.get("requestId"))
 
 
 def is_jsm(url: str) -> bool:
