@@ -635,6 +635,67 @@ def test_one_of_several_that_is_removed_and_put_back_is_told_with_the_others(
     assert not any(alert.open for alert in night.pager.alerts.values())
 
 
+@pytest.mark.parametrize(("back", "wakes"), [("04:44", False), ("04:56", True)])
+@pytest.mark.parametrize("taken", [True, False])
+def test_what_somebody_was_woken_for_before_it_is_late_and_is_put_back_rings_at_nobody_again(
+    broken: Night, taken: bool, back: str, wakes: bool
+) -> None:
+    """The last chance was called, its pipeline removed and put back: within a quarter of an hour, or where they have
+    acknowledged it, it is the same incident, in the same thread."""
+    before, others = broken.config, dict(broken.config.pipelines)
+    del others["growth_etl"]
+    broken.looks("04:35", "04:36", 60)
+    if taken:
+        broken.acknowledge(f"{KEY}:last-chance", "de-003@example.com")
+    broken.look("04:37")
+    broken.config = replace(before, pipelines=others)
+    broken.looks("04:40", "04:41")
+    broken.config = before
+    broken.looks(back, "04:59")
+    again = wakes and not taken
+    assert broken.steps == ["last-chance"] * (1 + again)
+    assert len(broken.chat.threads) == 1 + again
+    assert len(said(broken, "Watched again: Growth ETL, 22 Nov")) == (not again)
+    broken.looks("05:00", "05:01")
+    assert [person for _, person in woken(broken)] == ([] if taken else ["DE-003"])
+
+
+def test_what_was_merely_warned_of_and_is_put_back_is_not_warned_of_again(broken: Night) -> None:
+    """Its thread goes on; at its due instant it pages as ever."""
+    before, others = broken.config, dict(broken.config.pipelines)
+    del others["growth_etl"]
+    broken.world.missing("growth_etl", Load("master.sessions", expected_at=at("01:20")))
+    broken.looks("03:30", "03:31")
+    broken.config = replace(before, pipelines=others)
+    broken.looks("03:35", "03:36")
+    broken.config = before
+    broken.looks("03:38", "03:39")
+    assert broken.steps == ["warning"]
+    assert [message.title for message in broken.chat.threads] == [said(broken, "delays Growth ETL")[0]]
+    assert broken.chat.updates[-1].summary.startswith("Watched again")
+    broken.looks("04:58", "05:00")
+    assert [person for _, person in woken(broken)] == ["DE-003"]
+
+
+def test_each_time_that_one_of_several_is_removed_and_put_back_is_said(night: Night) -> None:
+    """In the thread of the one that speaks for them."""
+    before, others = night.config, dict(night.config.pipelines)
+    del others["growth_etl"]
+    for name in before.pipelines:
+        night.world.missing(name)
+    night.look("05:00")
+    night.acknowledge(night.pager.paged[0].alias, "de-003@example.com")
+    night.look("05:01")
+    for removed, back in (("05:05", "05:08"), ("05:10", "05:13")):
+        night.config = replace(before, pipelines=others)
+        night.looks(removed, removed)
+        night.config = before
+        night.looks(back, back)
+    assert len(said(night, "Not watched any more: growth_etl")) == 2
+    assert len(said(night, "Growth ETL, 22 Nov too, late since 05:00")) == 2
+    assert len(night.chat.threads) == 1
+
+
 def test_a_pipeline_that_is_removed_closes_its_alerts(broken: Night) -> None:
     """Nobody else would ever say that it is over."""
     broken.look("05:00")

@@ -90,10 +90,11 @@ def days(start: dt.date, end: dt.date) -> str:
 def span(seconds: float) -> str:
     """A length of time, in one form everywhere: "42 s", "26 min", "1 h 05 min", "3 days 4 h".
 
-    Cut, as a clock is: what is due at 05:00 and published at 05:41 is 41 min late until 05:42.
+    Cut, as a clock is: what is due at 05:00 and published at 05:41 is 41 min late until 05:42. What is a part of a
+    second is one: "0 s late" is in time.
     """
     if seconds < SHORT_S:
-        return f"{max(0, int(seconds))} s"
+        return f"{max(int(seconds), int(seconds > 0))} s"
     minutes = int(seconds / 60)
     if minutes < 60:
         return f"{minutes} min"

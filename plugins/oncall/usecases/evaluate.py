@@ -153,7 +153,7 @@ def _decide(
         instants += [instant for case in open_cases if (instant := next_instant(case, scene))]
     nowhere = Scene(config.roster, links, at)
     plans += [
-        removed(incident, entries, nowhere)
+        removed(incident, entries, nowhere, said.get(incident.leader, ()))
         for incident, entries in told
         if watch.settled and _is_orphan(config, named[incident.key])
     ]

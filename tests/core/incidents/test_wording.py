@@ -54,7 +54,7 @@ def facts(*members: PromiseStatus, clock: str = "05:00") -> dict[str, str]:
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [
-        (-5, "0 s"), (0, "0 s"), (0.4, "0 s"), (1.6, "1 s"), (119.9, "119 s"),
+        (-5, "0 s"), (0, "0 s"), (0.4, "1 s"), (1.6, "1 s"), (119.9, "119 s"),
         (120, "2 min"), (179, "2 min"), (42 * 60, "42 min"), (59.9 * 60, "59 min"),
         (3600, "1 h 00 min"), (65 * 60, "1 h 05 min"), (26 * 3600, "26 h 00 min"),
     ],

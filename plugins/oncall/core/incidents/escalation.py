@@ -188,12 +188,10 @@ def escalate(context: IncidentContext, scene: Scene) -> Plan | None:
     owed: list[Notification] = []
     events: list[Event] = []
     if context.put_back:
-        title = titled(context.broken, lambda about: f"Watched again: {about}")
         goes_on = ["Nobody has acknowledged it: the escalation goes on where it was."]
         lines = goes_on if incident.paged_at != scene.at else []  # else it begins anew, with another shift
-        message = context.notice(scene, context.another("put-back"), title, lines)
-        owed += post_and_headline(message)
-        events += event(context, scene, title)
+        again = _watched_again(context.about(*context.broken), scene, lines)
+        owed, events = [*again.owed], [*again.events]
     for call, trouble in now.unreached:
         step = f"unreached:{call.step}:{call.person.opsgenie or call.person.name}"
         known = not is_not_taken(trouble) or _is_theirs_alone(call, context)
@@ -212,6 +210,18 @@ def escalate(context: IncidentContext, scene: Scene) -> Plan | None:
     mine = (e for e in context.entries if round_of(e) == incident.escalation_round and e.step in withdrawn)
     owed += [post(context.notice(scene, e.step, "")) for e in mine if e.alerting and e.state != "owed"]
     return Plan((incident,), tuple(owed), tuple(events))
+
+
+def watched_again(context: IncidentContext, scene: Scene) -> Plan | None:
+    """What was only warned of, or woke somebody before it is late, was removed and is put back: its thread goes on."""
+    early = context.put_back and context.spoken and not context.incident.paged and not context.broken
+    return _watched_again(context, scene) if early else None
+
+
+def _watched_again(context: IncidentContext, scene: Scene, lines: Sequence[str] = ()) -> Plan:
+    title = titled(context.missing, lambda about: f"Watched again: {about}")
+    message = context.notice(scene, context.another("put-back"), title, lines)
+    return Plan(owed=post_and_headline(message), events=event(context, scene, title))
 
 
 def _had(context: IncidentContext, scene: Scene) -> dt.datetime | None:

@@ -46,12 +46,13 @@ def incident_for(
 def _is_put_back(last: Incident, status: PromiseStatus, said: Mapping[str, Said], scene: Scene) -> bool:
     """Its pipeline was removed, or its due time moved, and is as it was again: whoever had it then has it still.
 
-    Where nobody has, the escalation goes on if that was not for long, and somebody is still to be called.
+    Where nobody has, it goes on if that was not for long, and somebody is still to be called.
     """
     ended = last.resolved_at
-    if last.verdict not in BY_CONFIGURATION or not last.paged or ended is None:
+    if last.verdict not in BY_CONFIGURATION or ended is None:
         return False
-    if status.due is None or status.due > ended:
+    late_then = status.due is not None and status.due <= ended
+    if not (late_then if last.paged else status.due == last.due):
         return False
     speaker = tuple(said.get(last.leader or last.key, ()))
     now = standing(IncidentContext(last, (status,), speaker), scene)

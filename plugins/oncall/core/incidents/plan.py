@@ -9,7 +9,7 @@ from dataclasses import replace
 from oncall.core.incidents.acknowledgement import remind
 from oncall.core.incidents.arrivals import arrived
 from oncall.core.incidents.context import IncidentContext
-from oncall.core.incidents.escalation import escalate, handoff, nobody_woken, standing
+from oncall.core.incidents.escalation import escalate, handoff, nobody_woken, standing, watched_again
 from oncall.core.incidents.incident import Plan
 from oncall.core.incidents.resolve import changed, landed, moved, resolve
 from oncall.core.incidents.warnings import failure, join, last_chance, mended, warn
@@ -20,6 +20,7 @@ from oncall.core.promises.cause import is_about_to_show
 RULES: tuple[Callable[[IncidentContext, Scene], Plan | None], ...] = (
     moved,
     landed,
+    watched_again,
     join,
     warn,
     arrived,

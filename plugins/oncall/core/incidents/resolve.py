@@ -200,8 +200,16 @@ def moved(context: IncidentContext, scene: Scene) -> Plan | None:
     return _ended(context, scene, message, MOVED)
 
 
-def removed(incident: Incident, entries: Sequence[NotificationStatus], scene: Scene) -> Plan:
-    """Its pipeline is not configured any more: nobody will say that it is over, so this does, where it was told of."""
+def removed(
+    incident: Incident,
+    entries: Sequence[NotificationStatus],
+    scene: Scene,
+    leading: Sequence[NotificationStatus] = (),
+) -> Plan:
+    """Its pipeline is not configured any more: nobody will say that it is over, so this does, where it was told of.
+
+    `leading`: what was said of the incident that speaks for it.
+    """
     context = IncidentContext(incident, (), tuple(entries))
     title = f"Not watched any more: {incident.dag_id}, report of {incident.report_date.isoformat()}"
     message = Message(
@@ -210,7 +218,9 @@ def removed(incident: Incident, entries: Sequence[NotificationStatus], scene: Sc
     )  # fmt: skip
     ended = _ended(context, scene, message, REMOVED)
     if incident.leader and incident.paged:
-        told = replace(message, key=incident.leader, step=f"{message.step}:{incident.key}")
+        thread = IncidentContext(incident, (), tuple(leading))
+        step = thread.another(f"{REMOVED}:{incident.key}")
+        told = replace(message, key=incident.leader, step=step)
         ended = replace(ended, owed=(*ended.owed, post(told)))
     return ended
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from oncall.core.incidents.context import IncidentContext, event, on_call, page_and_post, post
 from oncall.core.incidents.failures import has_failed, is_told_failure, with_failures, woke_for_failure
-from oncall.core.incidents.incident import NotificationStatus, Plan
+from oncall.core.incidents.incident import REMOVED, NotificationStatus, Plan
 from oncall.core.incidents.same_cause import TOLD_LATELY, is_run_again, struck_together
 from oncall.core.incidents.titles import names, reason_of, titled
 from oncall.core.incidents.wording import Scene, because, first_due
@@ -115,7 +115,9 @@ def _told_too(
     late = f", late since {scene.clock(first_due(hit))}" if is_late else ""
     title = titled(hit, lambda about: f"{about} {how}{late}: {reason_of(hit)}")
     failed = f"@{first.facts.failure.ended_at}" if first.facts.failure else ""
-    step = f"join:{first.pipeline.dag_id}:{first.report_date}{failed}"
+    which = f"{first.pipeline.dag_id}:{first.report_date}"
+    put_back = sum(said.startswith(f"{REMOVED}:{which}") for _, said in context.said)
+    step = f"join:{which}{failed}" + (f"#{put_back}" if put_back else "")
     message = context.about(*hit).notice(scene, step, title)
     return Plan((context.incident,), (post(message),), event(context, scene, title))
 
