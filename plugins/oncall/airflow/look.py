@@ -17,7 +17,7 @@ import structlog
 
 from oncall.adapters.http.calls import Lanes
 from oncall.adapters.memory_store import MemoryStore
-from oncall.airflow.composition import PerLoop, Services, Wiring, clocks_of
+from oncall.airflow.composition import PerLoop, Services, Wiring, clocks_of, renewed
 from oncall.airflow.dag_files import watch_dag_files
 from oncall.airflow.run_once import quietly
 from oncall.config.oncall_config import OncallConfig
@@ -249,13 +249,11 @@ class Looker:
         return services
 
     def _connect(self) -> Services:
-        """Read the connections, and make the tables where they are missing.
-
-        Those in use go on where they are written as before and none can be made anew: the servers take no more, or
-        Airflow, which is asked for each, does not answer.
-        """
-        before, wiring = self.known, Wiring(self.known.wiring)
-        self.renewed = time.monotonic()
+        """Read the connections, unless those in use go on, and make the tables where they are missing."""
+        before, self.renewed = self.known, time.monotonic()
+        wiring = renewed(before.wiring)
+        if wiring is before.wiring and before.services is not None:
+            return self.known.services or before.services
         if before.services is None:
             # before the first call that can hang: who goes on without this look needs it
             self.know(wiring=wiring)
@@ -263,25 +261,8 @@ class Looker:
         services = wiring.services()
         for channel in (wiring.pager, wiring.chat):
             quietly(channel.prepare)
-        if (
-            before.services
-            and before.wiring
-            and wiring.is_written_as(before.wiring)
-            and not _answers(services)
-        ):
-            return self.known.services or services
         self.know(wiring=wiring, services=services)
         return services
-
-
-def _answers(services: Services) -> bool:
-    """Whether both databases can be asked over these connections."""
-    try:
-        for clock in services.clocks.values():
-            clock()
-    except Unreadable:
-        return False
-    return True
 
 
 def _spoken_of(config: OncallConfig) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from oncall.core.incidents.incident import Incident, NotificationStatus, inciden
 from oncall.core.incidents.incident_words import is_not_taken
 from oncall.core.incidents.page_step import round_and_seat
 from oncall.core.incidents.upstream_team import ARRIVED, late_message, of_room, told_of
-from oncall.core.incidents.warnings import failure_message, last_chance_message, page_tells, warning_message
+from oncall.core.incidents.warnings import early_message, failure_message, page_tells
 from oncall.core.incidents.wording import Scene, is_about
 from oncall.core.message import Message
 from oncall.core.promises.evaluation import PromiseStatus
@@ -27,8 +27,6 @@ from oncall.core.promises.evaluation import PromiseStatus
 SOON = dt.timedelta(seconds=2)
 # Chat messages that are history once the incident is over: its resolution says all that is left to say.
 NEWS = ("warning", "last-chance", "failed-", "page-", "reminder-", "cause-", "unreached:", "handover-")
-
-EARLY = {"warning": warning_message, "last-chance": last_chance_message}
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ def bind(entry: NotificationStatus, stored: Message, context: IncidentContext | 
         return _about_an_alert(entry, stored, context)
     if not context.incident.open and entry.step.startswith(NEWS):
         return Withdraw("the incident is over")
-    if entry.step in EARLY:
+    if entry.step in ("warning", "last-chance"):
         return _early(entry, stored, context, scene)
     if found := round_and_seat(entry.step):
         return _page(entry, stored, context, scene, *found)
@@ -109,7 +107,7 @@ def _early(entry: NotificationStatus, stored: Message, context: IncidentContext,
     if not context.evaluated:
         to = stored.recipients and (on_call(scene, "primary") or stored.recipients)
         return Send(replace(stored, recipients=to))
-    message = EARLY[entry.step](context, scene)
+    message = early_message(context, scene, entry.step)
     return Send(message) if message else Withdraw("it is not so any more")
 
 

@@ -276,14 +276,12 @@ def mended(context: IncidentContext, scene: Scene) -> Plan | None:
     """Whom a warning was for cannot be reached, and the roster names another account or person since: that one, now."""
     primary = on_call(scene, "primary")
     refused = (e for e in context.entries if e.op == "page" and e.refused)
-    messages = [
-        _early_message(context, scene, e.step) for e in refused if primary and not e.calls(primary[0])
-    ]
+    messages = [early_message(context, scene, e.step) for e in refused if primary and not e.calls(primary[0])]
     owed = tuple(page_and_post(message)[0] for message in messages if message)
     return Plan(owed=owed) if owed else None
 
 
-def _early_message(context: IncidentContext, scene: Scene, step: str) -> Message | None:
+def early_message(context: IncidentContext, scene: Scene, step: str) -> Message | None:
     """What a step before the due instant says now; None for other steps, and when it is not true any more."""
     if step == "warning":
         return warning_message(context, scene)
