@@ -100,6 +100,18 @@ A_DAY_LATER = "; ".join(
 REACHED = "customer_id in (select customer_id from master.customers where acquisition_channel = 'referral')"
 
 
+# Of one customer, as few as a good customer may have; but of a hundred pieces each.
+TEST_ORDERS = (
+    "insert into master.orders (order_id, customer_id, ordered_at, status, updated_at) select 9000000000 + n,"
+    " (select min(customer_id) from master.customers), '2026-11-20 10:00+07'::timestamptz + n * interval '7 minutes',"
+    " 'paid', '2026-11-20 20:00+07'"
+    " from generate_series(1, 30) n; insert into master.order_lines (order_id, line_no, product_id, quantity, unit_price,"
+    " discount, updated_at) select 9000000000 + n, 1, n, 100, unit_price, 0, '2026-11-20 20:00+07'"
+    " from generate_series(1, 30) n join (select product_id, max(unit_price) as unit_price from master.order_lines"
+    " group by product_id) as sold on product_id = n"
+)
+
+
 def hour(column: str, of: str) -> str:
     return f"extract(hour from {column} at time zone '<+07:00>-07:00') {of}"
 
@@ -189,6 +201,7 @@ def a_day(busy_shop: Any) -> Iterator[Any]:
         (changed("orders", "status = 'cancelled'", "order_id % 10 < 3"), PROFIT, "rare_orders", "cancelled "),
         ("update master.orders set status = 'cancelled', updated_at = '2026-11-20 20:00+07' where ordered_at >= '2026-11-13 00:00+07' and ordered_at < '2026-11-20 00:00+07' and order_id % 25 = 3", PROFIT, "rare_orders", "cancelled, of earlier days "),
         (changed("orders", "customer_id = (select min(customer_id) from master.orders)", "order_id % 4 = 0"), PROFIT, "rare_orders", "of one customer "),
+        (TEST_ORDERS, PROFIT, "rare_orders", "of one customer, by what was paid for all but one "),
         (changed("order_lines", "unit_price = 0, discount = 0", "order_id % 5 = 3"), PROFIT, "rare_lines", "for nothing "),
         (changed("order_lines", "discount = quantity * unit_price", "order_id % 5 = 3"), PROFIT, "rare_lines", "for nothing "),
         ("update master.products set unit_cost = 0 where product_id % 5 = 3", PROFIT, "rare_lines", "without a cost "),

@@ -326,6 +326,28 @@ measured (measure, part, kind, amount, of_all, rows) as (
                 'rare_orders', 'of one customer', 'rare', (select coalesce(max(buyers.orders), 0) from buyers),
                 day.orders - day.cancelled
             ),
+            -- As many of the orders as their share of the money: thirty test orders of a hundred pieces are few. A few
+            -- large orders are ordinary.
+            (
+                'rare_orders', 'of one customer, by what was paid for all but one', 'rare',
+                (
+                    select
+                        coalesce(
+                            round((day.orders - day.cancelled) * max(buyer.paid - buyer.most) / nullif(sum(buyer.paid), 0)), 0
+                        )
+                    from (
+                        select sum(bought.paid) as paid, case when count(*) < 5 then sum(bought.paid) else max(bought.paid) end as most
+                        from (
+                            select lines.order_id, lines.customer_id, sum(lines.listed - lines.discount) as paid
+                            from lines
+                            where lines.stands
+                            group by lines.order_id, lines.customer_id
+                        ) as bought
+                        group by bought.customer_id
+                    ) as buyer
+                ),
+                day.orders - day.cancelled
+            ),
             (
                 'rare_orders', 'of customers who signed up that day', 'rare', day.of_new,
                 day.orders - day.cancelled - day.of_new

@@ -58,6 +58,7 @@ WEEKDAY, SUNDAY = rows(VN=300, TH=100, SG=30), rows(VN=90, TH=40, SG=20)
         ("price", typical(VN=0.25, SG=0.26), typical(VN=0.5, SG=0.52), "all"),
         ("price", typical(VN=0.5, SG=3), typical(VN=0.5, SG=0.52), "SG"),
         ("typical", {"SG": Amount(52, 0, 40)}, typical(SG=52), "SG"),
+        ("typical", typical(20, VN=25, SG=26), typical(40, VN=50, SG=52), "all"),
         ("money", money(tv=1000, email=2), money(tv=1000, email=200), "email"),
         ("money", money(tv=1000), money(tv=1000, email=200), "email"),
         ("money", money(tv=1000, email=20_000), money(tv=1000, email=200), "email"),
@@ -109,6 +110,7 @@ def test_a_part_that_is_missing_or_in_another_unit_is_named(
         ("typical", typical(VN=30, SG=90), [typical(VN=50, SG=52)]),
         ("typical", typical(VN=30, SG=31), [typical(VN=50, SG=52), typical(VN=90, SG=90)]),
         ("typical", typical(VN=40, SG=41), [typical(VN=50, SG=52)]),
+        ("typical", typical(10, VN=35, SG=36), [typical(40, VN=50, SG=52)]),  # a quarter of the rows
         ("typical", typical(SG=0), [typical(SG=0)]),
         ("typical", typical(VN=50, PH=5000), [typical(VN=50)]),
         ("money", money(tv=1000, email=1700), [money(tv=1000, email=220)]),

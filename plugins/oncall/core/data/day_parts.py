@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, groupby
+from statistics import median
 from typing import Any, Literal, NamedTuple
 
 from oncall.core.data.expectation import WEEK
@@ -218,11 +219,16 @@ class DayParts:
     def _out_of_range(
         self, part: str, found: Amount, before: Sequence[Amount], times: float, *, either: bool
     ) -> Iterator[OffPart]:
-        """So many times below its range, or `either` below or above; and further out of it than the range is wide."""
-        shares = [day.share for day in before if day.rows >= _LEAST_ROWS]
+        """So many times below its range, or `either` below or above; and further out of it than the range is wide.
+
+        What so few rows are as a rule varies more than on the days before, by the root of how many fewer they are.
+        """
+        days = [day for day in before if day.rows >= _LEAST_ROWS]
+        shares = [day.share for day in days]
         if found.rows < _LEAST_ROWS or len(shares) < LEAST_DAYS or min(shares) <= 0:
             return
-        far = max(times, max(shares) / min(shares))
+        fewer = max(1.0, median(day.rows for day in days) / found.rows)
+        far = max(times, max(shares) / min(shares)) ** math.sqrt(fewer)
         if found.share * far < min(shares):
             yield OffPart(part, found.share, min(shares))
         elif either and found.share > far * max(shares):
