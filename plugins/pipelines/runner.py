@@ -24,7 +24,14 @@ from pipelines.held_by_data import held_by_its_data, record
 from pipelines.publication import publish
 from pipelines.report_run import Held, ReportRun, one_run_at_a_time, transaction
 from pipelines.sql_files import CHECK, COMPUTE, COUNT, NEED, ODD, RATIO, USUAL, SqlFiles
-from pipelines.usual_numbers import Releasable, Release, numbers_of, released_lately, releases
+from pipelines.usual_numbers import (
+    Releasable,
+    Release,
+    numbers_of,
+    released_lately,
+    releases,
+    releases_lately,
+)
 from pipelines.usual_numbers import release as write_release
 
 _PASSED = """
@@ -177,11 +184,14 @@ def release(
 
 def _usual(cursor: Any, run: ReportRun) -> Iterator[tuple[FailedCheck, bool]]:
     """Each number of the draft beside what is usual for that weekday, and whether it may be published."""
-    known = releases(cursor, run.parameters)
+    known, lately = releases(cursor, run.parameters), releases_lately(cursor, run.parameters)
     for number in _numbers(cursor, run):
         found, passed = number.found_words(), not _is_far_off(number, run)
-        word = next((one for one in known if one.covers(number)), None)
-        if not passed and word:
+        words = (
+            *(one for one in known if one.covers(number)),
+            *(one for ago, one in lately if one.goes_on(number, ago)),
+        )
+        if not passed and (word := next(iter(words), None)):
             found, passed = (
                 f"{found}; released by {word.by} at {word.at:%Y-%m-%d %H:%M %Z}: {word.note}",
                 True,

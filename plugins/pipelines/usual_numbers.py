@@ -21,10 +21,19 @@ Releasable: TypeAlias = Number | SampleRatio | OddRows | DayParts
 
 # A released number may change by this share of itself, as late rows come, and needs no new release.
 CLOSE = 0.05
+# And for a week it goes on being true while no day since is so many times more or less: a shop that closes for some
+# days is asked about once.
+ALIKE_TIMES, ALIKE_DAYS = 1.5, 7
 
 _RELEASES = """
     select name, amount, note, released_by, released_at from investor.releases
     where report = %(report)s and report_date = %(report_date)s::date
+"""
+_RELEASES_LATELY = """
+    select %(report_date)s::date - report_date, name, amount, note, released_by, released_at from investor.releases
+    where report = %(report)s and report_date < %(report_date)s::date
+    and report_date >= %(report_date)s::date - %(days)s
+    order by report_date desc
 """
 _SAID = """
     select name, max(amount) from investor.releases
@@ -55,6 +64,14 @@ class Release:
     def covers(self, number: Releasable) -> bool:
         return number.name == self.name and abs(number.amount - self.amount) <= CLOSE * abs(self.amount)
 
+    def goes_on(self, number: Releasable, ago: int) -> bool:
+        """Whether each day since, this one included, is like the one `ago` days before it of which it was said."""
+        if number.name != self.name or not isinstance(number, Number):
+            return False
+        low, high = sorted((self.amount / ALIKE_TIMES, self.amount * ALIKE_TIMES))
+        days = [number.amount, *(amount for back, amount in number.history if back <= ago)]
+        return all(low <= amount <= high for amount in days)
+
 
 def numbers_of(rows: Sequence[tuple[Any, ...]]) -> list[Number]:
     """From rows of (name, days ago, amount, unit), 0 days ago being the draft; without a draft there are none."""
@@ -79,6 +96,12 @@ def releases(cursor: Any, report: Mapping[str, Any]) -> list[Release]:
     return [_release(row) for row in cursor.fetchall()]
 
 
+def releases_lately(cursor: Any, report: Mapping[str, Any]) -> list[tuple[int, Release]]:
+    """The same of the days of the week before, and how many days ago each is, the newest first."""
+    cursor.execute(_RELEASES_LATELY, {**report, "days": ALIKE_DAYS})
+    return [(int(ago), _release(row)) for ago, *row in cursor.fetchall()]
+
+
 def released_lately(cursor: Any, report: Mapping[str, Any]) -> dict[str, float]:
     """The most that a person has released of each number of the days before."""
     cursor.execute(_SAID, {**report, "days": WINDOW_DAYS})
@@ -93,6 +116,6 @@ def release(
     return _release(cursor.fetchone())
 
 
-def _release(row: tuple[Any, ...]) -> Release:
+def _release(row: Sequence[Any]) -> Release:
     name, amount, note, by, at = row
     return Release(name, float(amount), note, by, at)

@@ -109,6 +109,27 @@ def test_a_thin_load_that_a_person_calls_true_is_fresh(
         assert state(warehouse, "master.sessions") == expected
 
 
+def test_a_load_like_the_one_that_a_person_calls_true_is_fresh_for_a_week(
+    sql: Any, warehouse: Warehouse
+) -> None:
+    """While each load since is like it: a shop that closes for some days."""
+    first = DAY - dt.timedelta(days=3)
+    for back in range(1, 15):
+        loaded(sql, "sessions", DAY - dt.timedelta(days=back), 1000 if back > 3 else 100)
+    sql(
+        "insert into investor.releases values ('any report', %s, 'master.sessions', 100, 'closed', 'anna', now())",
+        (first,),
+    )
+    for rows, expected in ((140, "fresh"), (60, "partial"), (200, "partial")):
+        sql("delete from master.loads where business_day = %s", (DAY,))
+        loaded(sql, "sessions", DAY, rows, NIGHT)
+        assert state(warehouse, "master.sessions") == expected
+    sql("delete from master.loads where business_day = %s", (DAY,))
+    loaded(sql, "sessions", DAY, 100, NIGHT)
+    sql("update master.loads set row_count = 1000 where business_day = %s", (DAY - dt.timedelta(days=1),))
+    assert state(warehouse, "master.sessions") == "partial"
+
+
 def test_a_role_that_may_not_read_releases_reads_the_rest(
     sql: Any, warehouse: Warehouse, fresh_database: str
 ) -> None:

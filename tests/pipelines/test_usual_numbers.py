@@ -178,6 +178,30 @@ def test_a_release_with_a_note_lets_the_next_run_publish(warehouse: Any) -> None
     assert list(unusual(warehouse)) == ["revenue_is_usual"]
 
 
+def test_what_was_released_goes_on_being_true_while_the_days_are_alike(warehouse: Any) -> None:
+    """A shop that closes to a trickle is asked about once, until it is another one."""
+    past(warehouse)
+    trickle = "update investor.daily_profit set orders = 6 where report_date >= %s"
+    said = "insert into investor.releases values ('investor.daily_profit', %s, 'orders', 6, 'closed', 'anna', now())"
+    with warehouse.cursor() as cursor:
+        cursor.execute(said, (DAY - dt.timedelta(days=2),))
+        cursor.execute(trickle, (DAY - dt.timedelta(days=1),))
+    draft(warehouse, orders=5)
+    assert list(unusual(warehouse)) == ["orders_is_usual"]
+    with warehouse.cursor() as cursor:
+        cursor.execute(trickle, (DAY - dt.timedelta(days=2),))
+    warehouse.commit()
+    assert unusual(warehouse) == {}
+    (found,) = rows(warehouse, "select found from investor.checks where name = 'orders_is_usual' and passed")
+    assert "released by anna at " in found["found"]
+    draft(warehouse, orders=3)
+    assert list(unusual(warehouse)) == ["orders_is_usual"]
+    with warehouse.cursor() as cursor:
+        cursor.execute("update investor.releases set report_date = %s", (DAY - dt.timedelta(days=8),))
+    draft(warehouse, orders=5)
+    assert list(unusual(warehouse)) == ["orders_is_usual"]
+
+
 def test_there_is_nothing_to_release_where_no_number_is_far_off(warehouse: Any) -> None:
     """What breaks a contract is not a matter of opinion."""
     past(warehouse)
