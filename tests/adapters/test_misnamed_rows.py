@@ -13,7 +13,7 @@ from oncall.adapters.postgres.database import connect_to
 from oncall.adapters.postgres.warehouse import Warehouse
 from oncall.core.check_result import CheckResult
 from oncall.core.promises.cause import late_words
-from tests.adapters.test_odd_rows import DAY, GROWTH, REPORT, dsn, emptied, put_in_order
+from tests.adapters.test_odd_rows import DAY, GROWTH, REPORT, REPOSITORY, dsn, emptied, put_in_order
 
 assert dsn  # a fixture
 
@@ -79,5 +79,30 @@ def test_a_load_that_calls_a_table_by_almost_its_name_is_named_where_the_table_i
     (late,) = facts.late_loads
     assert late_words(late, dt.UTC) == (
         f"master.sessions has not arrived (a row of master.loads calls it {called!r}: correct it)"
+    )
+    assert facts.unreadable == ()
+
+
+@pytest.mark.parametrize("style", ["DD.MM.YYYY", "MM/DD/YYYY", "YYYY/MM/DD", "DD Mon YYYY"])
+def test_a_load_whose_day_is_written_in_another_way_is_named_where_the_table_is_missing(
+    fresh_database: str, style: str
+) -> None:
+    """Which day is meant nobody can tell for sure (7 December or 12 July): the row to correct is told."""
+    with closing(psycopg.connect(fresh_database, autocommit=True)) as connection:
+        for name in ("sandbox/master_data/master.sql", "include/sql/warehouse.sql"):
+            connection.execute((REPOSITORY / name).read_text())
+        connection.execute(
+            "insert into master.loads values ('sessions', %s, now(), 100), ('customers', %s, now(), 100)",
+            (DAY, DAY),
+        )
+        connection.execute(
+            "alter table master.loads alter business_day type text using case when table_name = 'sessions'"
+            f" then to_char(business_day, '{style}') else business_day::text end"
+        )
+        ((written,),) = connection.execute("select to_char(%s::date, %s)", (DAY, style)).fetchall()
+    facts = Warehouse(connect_to(fresh_database)).read([(GROWTH, DAY)])["growth_etl", DAY]
+    (late,) = facts.late_loads
+    assert late_words(late, dt.UTC) == (
+        f"master.sessions has not arrived (a row of master.loads has {written!r} for its day: write it as 2026-11-22)"
     )
     assert facts.unreadable == ()

@@ -280,7 +280,7 @@ def test_a_flood_of_loads_neither_slow_the_look_nor_hide_a_publication(
         "lock table master.loads in access exclusive mode",
         "alter table master.loads rename loaded_at to at",
         "alter table master.loads alter business_day type boolean using true",
-        "drop table investor.checks",
+        "drop table investor.checks cascade",
     ],
 )
 def test_a_published_report_is_known_without_the_rest(fresh_database: str, trouble: str) -> None:

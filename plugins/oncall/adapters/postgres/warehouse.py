@@ -92,6 +92,7 @@ class Warehouse:
         missing = [pair for pair in pairs if pair not in found.publications]
         if not troubles:  # what hangs is waited for once
             found = found.with_misnamed(self._unknown_names(missing, pipelines.values()), missing)
+            found = found.without_a_day(self._loads_without_a_day(found.late_tables))
         blocked = self._blocked(missing)
         reports = pairs | dict.fromkeys(found.publications)
         return {
@@ -121,6 +122,13 @@ class Warehouse:
             lambda: sql.unknown_names(self._as_it_is(), self._of_publications()),
             {"days": sorted({day for _, day in missing}), "known": sorted(known)},
         )
+
+    def _loads_without_a_day(self, tables: Collection[str]) -> list[Row]:
+        """(table, what is written) of each load of late whose day is none."""
+        if not tables:
+            return []
+        known = sorted({name for table in tables for name in (table, table.removeprefix("master."))})
+        return self._rows_or_none(lambda: sql.loads_without_a_day(self._as_it_is()), {"known": known})
 
     def _rows_or_none(self, query: Callable[[], str], values: Mapping[str, Any]) -> list[Row]:
         """The rows of what only helps; [] where they cannot be read: nothing else suffers."""

@@ -88,6 +88,22 @@ class WarehouseRows:
                 loads[name, day] = replace(load, misnamed=said[:60])
         return replace(self, odd=odd, loads=loads)
 
+    @property
+    def late_tables(self) -> set[str]:
+        """The tables of which some day's load is not there."""
+        return {load.table for load in self.loads.values() if load.loaded_at is None}
+
+    def without_a_day(self, rows: Sequence[Row]) -> WarehouseRows:
+        """The same, with what loads of late tables have in the place of their day."""
+        said = {f"master.{bare(name)}": written for name, written in rows}
+        loads = {
+            pair: replace(load, no_day=said[load.table])
+            if load.loaded_at is None and load.table in said
+            else load
+            for pair, load in self.loads.items()
+        }
+        return replace(self, loads=loads) if said else self
+
     def facts(self, pipeline: Pipeline, date: dt.date, troubles: tuple[str, ...], blocked_by: str) -> Facts:
         """`troubles`: what could not be read; of a published report nothing else need be known."""
         which = pipeline.report, date

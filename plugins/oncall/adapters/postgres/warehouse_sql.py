@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from oncall.adapters.postgres.column_types import Types, day, instant, number, types_of, word
+from oncall.adapters.postgres.column_types import Types, day, has_days, instant, number, types_of, word
 from oncall.adapters.postgres.publication_rows import are_instants, publications, without_a_day
 from oncall.adapters.postgres.sql_values import rows_of, sane
 
@@ -286,6 +286,20 @@ def unknown_names(shape: Shape, types: Types) -> str:
     where {_IS_SMALL.format("master.loads")}
       and business_day = any(%(days)s::date[]) and not table_name = any(%(known)s::text[])
     limit 10000
+    """
+
+
+def loads_without_a_day(shape: Shape) -> str:
+    """Of the last two days the tables of loads that name no day, and what they have in its place."""
+    types = shape.loads
+    if has_days(types, "business_day"):
+        return "select null::text, null::text where false"
+    return f"""
+    select distinct {word(types, "table_name")}, left(business_day::text, 60) from master.loads
+    where {_IS_SMALL.format("master.loads")} and {word(types, "table_name")} = any(%(known)s::text[])
+      and {instant(types, "loaded_at")} > clock_timestamp() - interval '2 days'
+      and {day(types, "business_day")} is null and business_day is not null
+    limit 1000
     """
 
 

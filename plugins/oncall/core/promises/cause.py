@@ -181,4 +181,6 @@ def late_words(load: Load, tz: dt.tzinfo) -> str:
         return f"{load.table} is partial since {since}: {load.counts_words}"
     since = f", usually there by {clock(load.expected_at, tz)}" if load.expected_at else ""
     called = f" (a row of master.loads calls it {load.misnamed!r}: correct it)" if load.misnamed else ""
+    if load.no_day:
+        called = f" (a row of master.loads has {load.no_day!r} for its day: write it as 2026-11-22)"
     return f"{load.table} has not arrived{since}{called}"
