@@ -269,6 +269,19 @@ def test_an_alias_under_which_another_source_has_an_alert_open_keeps_nobody_asle
     assert [alert.open for alert in far.alerts()] == [True, False, False]
 
 
+def test_an_acknowledgement_of_somebody_elses_alert_is_none_of_the_incident(far: FarNight) -> None:
+    """While nothing can be read a receipt is all that can be had; what is read later may be another source's alert."""
+    open_already(far)
+    far.inbox.acknowledge(far.alerts()[0], PRIMARY)
+    far.inbox.settings(key_may_read=False)
+    far.looks("05:00")
+    far.inbox.settings(key_may_read=True)
+    far.every_15_s("05:00:15", "05:01")
+    assert far.said("Acknowledged by") == []
+    far.looks("05:15")
+    assert far.woken == [PRIMARY, SECONDARY]
+
+
 def test_where_no_alias_is_free_the_next_one_is_called_at_once(far: FarNight) -> None:
     """And the thread says why."""
     open_already(far)

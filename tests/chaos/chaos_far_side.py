@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from oncall.usecases.pager_delivery import AGAIN
+from oncall.usecases.channel_ports import AGAIN
 from sandbox.inbox.records import Alert, Call, SlackMessage
 from sandbox.inbox.testing import RunningInbox
 

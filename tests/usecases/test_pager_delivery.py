@@ -318,7 +318,7 @@ def test_a_page_that_was_added_to_another_alert_says_which(pager: Pager, calls: 
 @pytest.mark.parametrize(
     ("given", "there", "outcome", "paged"),
     [
-        ("", OLD, RequestOutcome("done", "", MESSAGE.alias, "request"), [f"{MESSAGE.alias}:again"]),
+        ("", OLD, added(MESSAGE.alias)._replace(instead="request"), [f"{MESSAGE.alias}:again"]),
         (f"{MESSAGE.alias}:again", OLD, added(f"{MESSAGE.alias}:again"), []),
         (f"{MESSAGE.alias}:again", replace(OPEN, details={**OURS, "step": f"{MESSAGE.step}:again"}),
          RequestOutcome("done", "", f"{MESSAGE.alias}:again"), []),
@@ -339,6 +339,28 @@ def test_a_page_that_was_counted_on_somebody_elses_alert_has_an_alias_of_its_own
     pager.alerts = {given or MESSAGE.alias: replace(there, responders=("ann@example.com",))}
     assert calls.outcome(entry(), "r") == outcome
     assert [alias for asked, alias in pager.asked if asked == "page"] == paged
+
+
+@pytest.mark.parametrize(
+    ("details", "outcome"),
+    [
+        ({**OURS, "step": f"{MESSAGE.step}:again"}, RequestOutcome("done", "", f"{MESSAGE.alias}:again")),
+        ({"host": "db1"}, added(f"{MESSAGE.alias}:again")),
+    ],
+)
+def test_a_pager_that_does_not_tell_the_alias_is_asked_for_both(
+    pager: Pager, calls: PagerDelivery, details: dict[str, str], outcome: RequestOutcome
+) -> None:
+    """It is not paged again and again."""
+    ann = ("ann@example.com",)
+    theirs = replace(OPEN, details={"host": "db1"}, responders=ann)
+    pager.requests = {"r": RequestOutcome("done")}
+    pager.alerts = {
+        MESSAGE.alias: theirs,
+        f"{MESSAGE.alias}:again": replace(OPEN, details=details, responders=ann),
+    }
+    assert calls.outcome(entry(), "r") == outcome
+    assert "page" not in [asked for asked, _ in pager.asked]
 
 
 def test_an_alias_of_its_own_that_is_not_taken_is_tried_again_before_long(

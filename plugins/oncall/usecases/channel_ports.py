@@ -13,6 +13,8 @@ from typing import Literal, NamedTuple, Protocol
 
 from oncall.core.message import Message
 
+AGAIN = ":again"  # ends the step of a page whose alias somebody else's alert has
+
 
 @dataclass(frozen=True)
 class PagerCapabilities:
@@ -43,10 +45,10 @@ class AlertState:
     snoozed: bool = False
     details: Mapping[str, str] | None = None
 
-    def is_of(self, key: str, *steps: str) -> bool:
+    def is_of(self, key: str, step: str) -> bool:
         """Whether it was made of a message of this key and step, as far as its details tell."""
         told = self.details
-        return told is None or (told.get("key") == key and told.get("step") in steps)
+        return told is None or (told.get("key") == key and told.get("step") in (step, step + AGAIN))
 
 
 # Unknown: it cannot be read; a `Pager` raises instead.
@@ -56,7 +58,7 @@ RequestState = Literal["pending", "done", "failed", "unknown"]
 class RequestOutcome(NamedTuple):
     """How a request stands, in the far side's words too. `alias`: by which the far side knows its alert ("" where that
     is not told): a policy or an integration may have put another one in the place of ours. `instead`: a request that
-    was made in its place, by an alias that nobody else has."""
+    was made in its place, by an alias of its own; `words` tells why."""
 
     state: RequestState
     words: str = ""

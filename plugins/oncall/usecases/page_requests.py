@@ -126,7 +126,7 @@ class PageRequests:
         if state == "failed":
             delivery = replace(delivery, request_id="")  # nothing more will come of it
         with bound_contextvars(**about(delivery)):
-            if instead:
+            if instead and now - since < UNPROCESSED:
                 anew = replace(delivery, requested_at=now)
                 self.round.accepted(anew, instead, dt.timedelta(seconds=1))
             elif state == "done":

@@ -21,12 +21,11 @@ from oncall.core.incidents.incident_words import (
 )
 from oncall.core.message import Message
 from oncall.core.notices.drill_page import PAGE as TEST_PAGE
-from oncall.usecases.channel_ports import AlertState, Pager, RequestOutcome
+from oncall.usecases.channel_ports import AGAIN, AlertState, Pager, RequestOutcome
 from oncall.usecases.chat_delivery import BEFORE
 from oncall.usecases.ports import OutboxEntry
 
 MOST_READ_BACK = 20  # alerts whose responders are read in one round
-AGAIN = ":again"  # ends the step of a page whose alias another alert had
 MOST_ASKED_S = 10.0  # how long it is asked, before a further step, who has taken an earlier alert
 
 
@@ -125,16 +124,23 @@ class PagerDelivery:
         """What became of a page that the pager has made. The alert of somebody else may have been open by its alias, or
         by the one that the pager gave it: then it was counted there, which wakes nobody."""
         message, state = delivery.message, self._read_back(replace(delivery, alias=alias))
-        if state is None or self._is_of(delivery, state):
-            words = _misrouted(message, alias, state) if state else ""
-            return RequestOutcome("done", words, alias)
-        if alias.casefold() != message.alias.casefold():
+        again = replace(message, step=message.step + AGAIN)
+        if state is not None and not self._is_of(delivery, state) and _is(alias, message.alias):
+            there = self._alert(again.alias)
+            if there is None:
+                return self._page_instead(
+                    again, added_to_another(alias, state.responders or ()), message.alias
+                )
+            alias, state = again.alias, there
+        if state is not None and not self._is_of(delivery, state):
             return RequestOutcome("done", added_to_another(alias, state.responders or ()), message.alias)
+        return RequestOutcome("done", _misrouted(message, alias, state) if state else "", alias)
+
+    def _page_instead(self, again: Message, words: str, alias: str) -> RequestOutcome:
         try:
-            instead = self.pager.page(replace(message, step=message.step + AGAIN))
+            return RequestOutcome("done", words, alias, self.pager.page(again))
         except OncallError:
             return RequestOutcome("pending", "", alias)  # it is made anew before long
-        return RequestOutcome("done", "", alias, instead)
 
     def _alert(self, alias: str) -> AlertState | None:
         """As the pager shows it; None where there is none, or nothing can be read."""
@@ -169,7 +175,7 @@ class PagerDelivery:
         """Whether it is the alert of this page. One that tells nothing of what it is about is, unless it is older."""
         if not state.details:
             return state.created_at is None or state.created_at >= delivery.owed_at - BEFORE
-        return state.is_of(delivery.key, delivery.step, delivery.step + AGAIN)
+        return state.is_of(delivery.key, delivery.step)
 
     def _read_back(self, delivery: OutboxEntry) -> AlertState | None:
         """The alert of a page that is to wake somebody; None where there is none, or it is not asked for."""
@@ -187,6 +193,11 @@ class PagerDelivery:
         self.unread, self.mute = str(error), self.mute or isinstance(error, NotAllowed)
 
 
+def _is(alias: str, own: str) -> bool:
+    """A far side may write it in other capitals."""
+    return alias.casefold() == own.casefold()
+
+
 def _misrouted(message: Message, alias: str, state: AlertState) -> str:
     """Why a page does not reach its person although the pager has it: the far side may send it to others."""
     person = message.recipients[0].opsgenie or ""
@@ -198,6 +209,6 @@ def _misrouted(message: Message, alias: str, state: AlertState) -> str:
         return made_less_urgent(state.priority)
     if state.responders is None or person.casefold() in (each.casefold() for each in state.responders):
         return ""
-    if alias.casefold() not in (each.casefold() for each in (message.alias, message.alias + AGAIN)):
+    if not any(_is(alias, own) for own in (message.alias, message.alias + AGAIN)):
         return added_to_another(alias, state.responders)
     return sent_to_others(state.responders)
