@@ -418,6 +418,24 @@ def test_a_held_day_takes_the_cost_that_upstream_has_corrected(warehouse: Any, r
     assert profit(warehouse)["cost"] == Decimal("4.00")
 
 
+def test_a_published_day_that_is_held_when_it_is_run_again_keeps_its_costs_and_learns_none(
+    a_sale: Any, run: Run
+) -> None:
+    """Its sale had moved away and is back, at 9.00 since; what came late at 900.00 was repaired."""
+    change(a_sale, "update master.products set unit_cost = 9")
+    change(a_sale, "update master.orders set ordered_at = ordered_at - interval '5 days'")
+    add(a_sale, "products", {"product_id": 2, "unit_cost": "900.00"})
+    add(a_sale, "orders", {"order_id": 8, "ordered_at": at("12:00", BEFORE)})
+    add(a_sale, "order_lines", {"order_id": 8, "product_id": 2, "unit_price": "20.00"})
+    runner.transform(a_sale, report_run("profit_etl", BEFORE))
+    change(a_sale, "update master.orders set ordered_at = ordered_at + interval '5 days' where order_id = 1")
+    change(a_sale, "update master.products set unit_cost = 5 where product_id = 2")
+    run("profit_etl", day=BEFORE)
+    assert profit(a_sale, BEFORE)["cost"] == Decimal("8.00") + 5
+    run("profit_etl", day=BEFORE)
+    assert profit(a_sale, BEFORE)["cost"] == Decimal("8.00") + 5
+
+
 def test_what_a_day_that_was_held_took_is_not_remembered(a_sale: Any, run: Run) -> None:
     """Neither a cost nor a channel: they may be what it was held for."""
     earlier = BEFORE - dt.timedelta(days=1)

@@ -100,7 +100,7 @@ forgotten_lines as (
 ),
 
 forgotten_costs as (
-    delete from base.product_costs where report_date = %(report_date)s::date
+    delete from base.product_costs where report_date = %(report_date)s::date and not published
 ),
 
 cancelled as materialized (
@@ -179,6 +179,7 @@ sold as (
                             from base.product_costs as kept
                             where
                                 kept.product_id = product.product_id
+                                and kept.published
                                 and kept.report_date <= %(report_date)s::date
                                 and exists (
                                     select
@@ -443,8 +444,8 @@ credit as (
 ),
 
 costs as (
-    insert into base.product_costs (report_date, product_id, unit_cost, unit_price)
-    select %(report_date)s::date, sold.product_id, sold.unit_cost, avg(nullif(sold.unit_price, 0))
+    insert into base.product_costs (report_date, product_id, unit_cost, unit_price, published)
+    select %(report_date)s::date, sold.product_id, sold.unit_cost, avg(nullif(sold.unit_price, 0)), false
     from sold
     where sold.unit_cost is not null
     group by sold.product_id, sold.unit_cost

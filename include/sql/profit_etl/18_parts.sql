@@ -38,7 +38,10 @@ goods as materialized (
             (
                 select max(kept.unit_cost) -- one answer, though upstream have a product twice
                 from base.product_costs as kept
-                where kept.product_id = product.product_id and kept.report_date = %(report_date)s::date
+                where
+                    kept.product_id = product.product_id
+                    and kept.report_date = %(report_date)s::date
+                    and not kept.published
             ),
             product.unit_cost
         ) as unit_cost

@@ -15,6 +15,19 @@ select investor.publish_draft(
     %(report_date)s::date, %(reason)s, %(run_id)s, %(at)s::timestamptz
 );
 
+-- What its goods cost is remembered from now on. Of those that are not there any more it goes on being so: they may be back.
+delete from base.product_costs
+where
+    report_date = %(report_date)s::date
+    and published
+    and product_id in (
+        select draft.product_id
+        from base.product_costs as draft
+        where draft.report_date = %(report_date)s::date and not draft.published
+    );
+
+update base.product_costs set published = true where report_date = %(report_date)s::date and not published;
+
 -- What is published now, how many rows each has, and what they add up to.
 select 'investor.daily_profit' as name, count(*) as rows, sum(hashtextextended(report.cells, 0)) as digest
 from (

@@ -132,8 +132,8 @@ goods as materialized (
             where
                 kept.product_id = bought.product_id
                 and (
-                    kept.report_date = %(report_date)s::date
-                    or kept.report_date in (select published.report_date from published)
+                    (kept.report_date = %(report_date)s::date and not kept.published)
+                    or (kept.report_date in (select published.report_date from published) and kept.published)
                 )
             order by kept.report_date desc
             limit 8
