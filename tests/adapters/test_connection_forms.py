@@ -60,6 +60,19 @@ def test_the_ways_of_writing_nothing_all_mean_the_default(nothing: Any, connect:
     assert Opsgenie.from_connection("ops").alert_url.startswith("https://app.opsgenie.com/")
 
 
+def test_an_extra_named_as_airflow_2_did_is_the_same(connect: Connect) -> None:
+    """Its forms wrote `extra__slack__timeout`, with nothing in what was left empty; connections outlive the upgrade."""
+    old = {
+        "extra__slack__timeout": "2.5",
+        "extra__slack__proxy": None,
+        "extra__slack__base_url": "https://gate.example",
+    }
+    access = slack(connect, extra=old)
+    assert (access.url, access.call_s, access.proxy) == ("https://gate.example", 2.5, "")
+    assert slack(connect, extra={**old, "timeout": 4}).call_s == 4
+    assert opsgenie(connect, extra={"extra__opsgenie__timeout": ""}).call_s == CALL_S
+
+
 @pytest.mark.parametrize("extra", [None, "", "null", "{}", "[]", {}])
 def test_an_extra_that_is_not_there(extra: Any, connect: Connect) -> None:
     """However it is stored."""

@@ -150,7 +150,7 @@ class Connected(Generic[T]):
 
     def _read(self, connection: Any) -> Access:
         try:
-            extra = extra_of(connection)
+            extra = _named_as_now(extra_of(connection))
         except ValueError as error:
             raise self._wrong(str(error), 'write for example {"timeout": 5}') from None
         # In a URI an address that has a path stands among the extras.
@@ -274,6 +274,12 @@ class FarSide(Generic[T]):
         with suppress(DeliveryFailed):
             return self._connected.use()[0]
         return None
+
+
+def _named_as_now(extra: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The extras without the beginning that the forms of Airflow 2 gave to each name (extra__slack__timeout)."""
+    named = {re.sub(r"^extra__[a-z0-9]+__(?=.)", "", str(name)): value for name, value in extra.items()}
+    return {**named, **{name: value for name, value in extra.items() if name in named}}
 
 
 def _text(written: object) -> str:
