@@ -231,7 +231,7 @@ def test_a_page_that_is_added_to_another_alert_is_said_to_reach_nobody(far: FarN
     assert not any(alert.open for alert in far.alerts())
 
 
-THEIRS = {"source": "another", "details": {"host": "db1"}}
+THEIRS = {"source": "another", "details": {"key": "another", "step": "page-1-primary"}}
 
 
 def open_already(far: FarNight, step: str = "page-1-primary", **fields: Any) -> None:

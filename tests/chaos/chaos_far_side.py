@@ -32,8 +32,8 @@ class FarSide(RunningInbox):
     def open_another(self, alias: str, user: str) -> None:
         """Somebody else's alert, for this person."""
         wish = {
-            "message": "Disk full", "alias": alias, "priority": "P1", "source": ANOTHER, "details": {"host": "db1"},
-            "responders": [{"type": "user", "username": user}],
+            "message": "Disk full", "alias": alias, "priority": "P1", "source": ANOTHER,
+            "details": {"key": ANOTHER, "step": FIRST_PAGE}, "responders": [{"type": "user", "username": user}],
         }  # fmt: skip
         key = {"Authorization": f"GenieKey {self.opsgenie_key}"}
         self.http.post(f"{self.opsgenie_host}/v2/alerts", json=wish, headers=key).raise_for_status()

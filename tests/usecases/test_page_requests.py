@@ -273,7 +273,7 @@ def test_an_alert_is_known_by_the_alias_that_the_pager_gave_it(box: Box) -> None
 def test_a_page_that_is_counted_on_somebody_elses_alert_reaches_nobody_when_no_other_shows(box: Box) -> None:
     """It is asked for by an alias of its own for 45 s; then the next one is called."""
     del box.pager.alerts[FIRST.alias]
-    theirs = AlertState(open=True, acknowledged=True, details={"host": "db1"})
+    theirs = AlertState(open=True, acknowledged=True, details={"key": "another"})
     message = replace(box.entry(NEXT).message, step=f"{NEXT}:again")
     box.pager.alert_state = lambda alias: None if alias == message.alias else theirs  # type: ignore[method-assign]
     states = []

@@ -20,7 +20,7 @@ from oncall.core.incidents.incident_words import (
 from oncall.core.message import Message, Recipient
 from oncall.core.notices.drill_page import PAGE as TEST_PAGE
 from oncall.usecases import pager_delivery
-from oncall.usecases.channel_ports import AlertState, PagerCapabilities, RequestOutcome
+from oncall.usecases.channel_ports import CLOCKS_AGREE, AlertState, PagerCapabilities, RequestOutcome
 from oncall.usecases.chat_delivery import BEFORE
 from oncall.usecases.pager_delivery import NotItsTurn, PagerDelivery, SeemsTaken, about
 from oncall.usecases.ports import OutboxEntry
@@ -32,7 +32,7 @@ OPEN = AlertState(open=True, acknowledged=False)
 OURS = {"key": MESSAGE.key, "step": MESSAGE.step}
 
 
-OLD = replace(OPEN, created_at=OWED_AT - BEFORE - dt.timedelta(seconds=1))
+OLD = replace(OPEN, created_at=OWED_AT - CLOCKS_AGREE - dt.timedelta(seconds=1))
 
 
 def added(alias: str) -> RequestOutcome:
@@ -214,12 +214,17 @@ def test_an_earlier_page_is_tried_once_more(
     [
         (OPEN, True),
         (replace(OPEN, open=False), True),
-        (replace(OPEN, open=False, created_at=OWED_AT - BEFORE), True),
-        (replace(OPEN, open=False, created_at=OWED_AT - BEFORE - dt.timedelta(seconds=1)), False),
-        (replace(OPEN, created_at=OWED_AT - BEFORE), True),
-        (replace(OPEN, created_at=OWED_AT - BEFORE - dt.timedelta(seconds=1)), False),
+        (replace(OPEN, open=False, details=OURS, created_at=OWED_AT - BEFORE), True),
+        (
+            replace(OPEN, open=False, details=OURS, created_at=OWED_AT - BEFORE - dt.timedelta(seconds=1)),
+            False,
+        ),
+        (replace(OPEN, created_at=OWED_AT - CLOCKS_AGREE), True),
+        (replace(OPEN, created_at=OWED_AT - CLOCKS_AGREE - dt.timedelta(seconds=1)), False),
+        (replace(OPEN, details={"env": "prod"}), True),
+        (replace(OPEN, details={"env": "prod"}, created_at=OWED_AT - dt.timedelta(minutes=2)), False),
         (replace(OPEN, created_at=OWED_AT - BEFORE - dt.timedelta(days=1), details=OURS), True),
-        (replace(OPEN, details={"host": "db1"}), False),
+        (replace(OPEN, details={"step": MESSAGE.step}), True),
         (replace(OPEN, details={**OURS, "key": "another"}), False),
         (replace(OPEN, details={**OURS, "step": "warning"}), False),
         (None, False),
@@ -322,7 +327,7 @@ def test_a_page_that_was_added_to_another_alert_says_which(pager: Pager, calls: 
         (f"{MESSAGE.alias}:again", OLD, added(f"{MESSAGE.alias}:again"), []),
         (f"{MESSAGE.alias}:again", replace(OPEN, details={**OURS, "step": f"{MESSAGE.step}:again"}),
          RequestOutcome("done", "", f"{MESSAGE.alias}:again"), []),
-        ("theirs", replace(OPEN, details={"host": "db1"}), added("theirs"), []),
+        ("theirs", replace(OPEN, details={"key": "another"}), added("theirs"), []),
         ("theirs", replace(OPEN, details=OURS), RequestOutcome("done", "", "theirs"), []),
     ],
 )  # fmt: skip
@@ -345,7 +350,7 @@ def test_a_page_that_was_counted_on_somebody_elses_alert_has_an_alias_of_its_own
     ("details", "outcome"),
     [
         ({**OURS, "step": f"{MESSAGE.step}:again"}, RequestOutcome("done", "", f"{MESSAGE.alias}:again")),
-        ({"host": "db1"}, added(f"{MESSAGE.alias}:again")),
+        ({"key": "another"}, added(f"{MESSAGE.alias}:again")),
     ],
 )
 def test_a_pager_that_does_not_tell_the_alias_is_asked_for_both(
@@ -353,7 +358,7 @@ def test_a_pager_that_does_not_tell_the_alias_is_asked_for_both(
 ) -> None:
     """It is not paged again and again."""
     ann = ("ann@example.com",)
-    theirs = replace(OPEN, details={"host": "db1"}, responders=ann)
+    theirs = replace(OPEN, details={"key": "another"}, responders=ann)
     pager.requests = {"r": RequestOutcome("done")}
     pager.alerts = {
         MESSAGE.alias: theirs,

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
 from oncall.core.message import Message
 
+CLOCKS_AGREE = dt.timedelta(minutes=1)  # … so far, ours and the far side's
 AGAIN = ":again"  # ends the step of a page whose alias somebody else's alert has
 
 
@@ -43,12 +44,15 @@ class AlertState:
     created_at: dt.datetime | None = None
     priority: str = ""
     snoozed: bool = False
-    details: Mapping[str, str] | None = None
+    details: Mapping[str, str] = field(default_factory=dict)
 
-    def is_of(self, key: str, step: str) -> bool:
-        """Whether it was made of a message of this key and step, as far as its details tell."""
-        told = self.details
-        return told is None or (told.get("key") == key and told.get("step") in (step, step + AGAIN))
+    def is_of(self, key: str, step: str, owed_at: dt.datetime | None) -> bool:
+        """Whether it was made of the message of this key and step. One that does not tell, since an integration takes
+        our details out, is, unless it was there before that was owed."""
+        told = self.details or {}
+        if "key" in told:
+            return told["key"] == key and told.get("step") in (step, step + AGAIN)
+        return owed_at is None or self.created_at is None or self.created_at >= owed_at - CLOCKS_AGREE
 
 
 # Unknown: it cannot be read; a `Pager` raises instead.

@@ -172,10 +172,7 @@ class PagerDelivery:
 
     @staticmethod
     def _is_of(delivery: OutboxEntry, state: AlertState) -> bool:
-        """Whether it is the alert of this page. One that tells nothing of what it is about is, unless it is older."""
-        if not state.details:
-            return state.created_at is None or state.created_at >= delivery.owed_at - BEFORE
-        return state.is_of(delivery.key, delivery.step)
+        return state.is_of(delivery.key, delivery.step, delivery.owed_at)
 
     def _read_back(self, delivery: OutboxEntry) -> AlertState | None:
         """The alert of a page that is to wake somebody; None where there is none, or it is not asked for."""

@@ -165,7 +165,7 @@ class Opsgenie(FarSide["SafeOpsgenieHook"]):
             created_at=_instant(text(data.get("createdAt"))),
             priority=text(data.get("priority")),
             snoozed=data.get("snoozed") is True,
-            details=_details(data.get("details")),
+            details={text(name): text(value) for name, value in record(data.get("details")).items()},
         )
 
     def _responders(self, data: Mapping[str, Any]) -> tuple[str, ...] | None:
@@ -276,13 +276,6 @@ def _probe(access: Access, hook: SafeOpsgenieHook) -> None:
         shown = refused.answer
         if shown.status != 403 and not (shown.status == 404 and is_opsgenies(shown)):
             raise refusal(shown, access) from None
-
-
-def _details(shown: object) -> Mapping[str, str] | None:
-    """What an alert tells by name; None where that is not shown."""
-    if not isinstance(shown, Mapping):
-        return None
-    return {text(name): text(value) for name, value in shown.items()}
 
 
 def _instant(shown: str) -> dt.datetime | None:
