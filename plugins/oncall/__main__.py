@@ -11,6 +11,8 @@ from oncall.cli.main import main
 if __name__ == "__main__":
     # A command tells what went wrong: a line of the log beside it says the same in other words.
     os.environ.setdefault("AIRFLOW__LOGGING__NAMESPACE_LEVELS", "oncall=ERROR")
+    # As `airflow connections` does: without it Airflow does not ask its own database, where its form keeps connections.
+    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # whoever started it has closed them: a daemon, `>&-`
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))

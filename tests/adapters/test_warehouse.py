@@ -15,6 +15,7 @@ import pytest
 from oncall.adapters.postgres import warehouse as warehouse_module
 from oncall.adapters.postgres import warehouse_sql
 from oncall.adapters.postgres.database import connect_to
+from oncall.adapters.postgres.history import PublicationHistory
 from oncall.adapters.postgres.warehouse import Warehouse
 from oncall.config import oncall_config
 from oncall.config.data_contracts import load_data_contracts
@@ -59,6 +60,26 @@ def growth(warehouse: Warehouse) -> Facts:
 
 def state(warehouse: Warehouse, table: str) -> str:
     return next(load.state for load in growth(warehouse).loads if load.table == table)
+
+
+def test_in_a_warehouse_that_no_run_has_brought_up_nothing_is_published(fresh_database: str) -> None:
+    """As on the day of the installation, whose pipelines may be paused: what is there is told, and it can be seen."""
+    with closing(psycopg.connect(fresh_database, autocommit=True)) as connection:
+        connection.execute((REPOSITORY / "sandbox/master_data/master.sql").read_text())
+        connection.execute("create schema investor; create schema base")  # as an administrator may have to
+        loaded(connection.execute, "sessions", DAY, 100)
+        warehouse = Warehouse(connect_to(fresh_database))
+        nothing = growth(warehouse)
+        assert (nothing.publication, nothing.blind, nothing.unreadable) == (None, False, ())
+        assert [load.state for load in nothing.loads if load.table == "master.sessions"] == ["fresh"]
+        assert PublicationHistory(connect_to(fresh_database)).published([GROWTH.report], DAY) == {
+            GROWTH.report: {}
+        }
+        connection.execute(
+            "create table base.growth (report_date date)"
+        )  # what is lost there was never a beginning
+        with pytest.raises(Unreadable, match="publications"):
+            growth(Warehouse(connect_to(fresh_database)))
 
 
 def test_no_load_is_late_and_says_when_it_usually_comes(sql: Any, warehouse: Warehouse) -> None:

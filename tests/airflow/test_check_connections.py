@@ -62,6 +62,14 @@ def test_when_all_is_in_order_nothing_is_to_mend_and_nobody_hears_of_it(
     assert "0 to mend" in capsys.readouterr().out
 
 
+def test_before_the_first_run_nothing_is_to_mend(whole: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    """A run makes the tables of its reports: that they are not there yet is no fault of anybody's."""
+    whole.query("drop schema base, investor, experiments cascade")
+    answer = checked(whole, capsys, 0)
+    assert answer["problems"] == []
+    assert "the first run of a report makes tables" in " ".join(answer["unasked"])
+
+
 @pytest.mark.parametrize(
     ("was", "now", "key", "said"),
     [

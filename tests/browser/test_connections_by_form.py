@@ -106,3 +106,24 @@ def test_connections_made_in_airflows_form_work(form: Page, stack: Stack) -> Non
         "base_url": slack["extra"]["base_url"],
         "proxy": None,
     }
+
+
+def test_a_shell_where_airflow_runs_finds_connections_that_were_made_in_its_form(
+    form: Page, stack: Stack
+) -> None:
+    """The runbooks' commands need no variable beside Airflow's own settings."""
+    environment = stack.env()
+    for name in ("oncall_db", "warehouse"):
+        database = json.loads(environment.pop(f"AIRFLOW_CONN_{name.upper()}"))
+        make(form, name, "Postgres", {field: database[field] for field in ("host", "login", "schema")})
+    asked = subprocess.run(
+        [sys.executable, "-m", "oncall", "incidents", "--json"],
+        cwd=REPOSITORY,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert "cannot be read" not in asked.stderr
+    assert isinstance(json.loads(asked.stdout), list)

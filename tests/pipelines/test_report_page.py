@@ -288,7 +288,7 @@ def test_a_warehouse_of_before_can_be_read(warehouse: Any) -> None:
     past(warehouse, days=2)
     sql(
         warehouse,
-        "drop table investor.releases, investor.restatements, investor.checks, investor.publications",
+        "drop table investor.releases, investor.restatements, investor.checks, investor.publications cascade",
     )
     found = published(warehouse)
     assert len(found.rows) == 2

@@ -13,6 +13,7 @@ from oncall.core.errors import DeliveryFailed, LockedOut
 
 FIELDS = ("conn_type", "description", "host", "login", "password", "schema", "port", "extra")
 _JSON = '{"conn_type": "…", "host": "…", "login": "…", "password": "…", "extra": {…}}'
+VARIABLE = "AIRFLOW_CONN_"  # before the name of a connection, in capitals
 _SHOWN = 60  # characters of a name that nobody knows
 
 
@@ -28,7 +29,7 @@ def look_up_in_airflow(conn_id: str) -> Any:
     from airflow.sdk import BaseHook
     from airflow.sdk.exceptions import AirflowNotFoundException
 
-    variable = f"AIRFLOW_CONN_{conn_id.upper()}"
+    variable = f"{VARIABLE}{conn_id.upper()}"
     written = os.environ.get(variable, "").strip()
     try:
         connection = BaseHook.get_connection(conn_id)
@@ -97,8 +98,14 @@ def _complain_of_backends(conn_id: str) -> None:
                 raise LockedOut(
                     f"connection {conn_id!r} has an extra that Airflow cannot read; write a JSON object there"
                 ) from None
+            said = " ".join(str(getattr(error, "orig", error)).split())
+            if name == "MetastoreBackend":
+                name = (
+                    f"it is not in {VARIABLE}{conn_id.upper()}, and Airflow's own database cannot be asked here;"
+                    " run this where Airflow runs, with its settings"
+                )
             raise DeliveryFailed(
-                f"connection {conn_id!r} cannot be read: {name}: {type(error).__name__}: {error}"
+                f"connection {conn_id!r} cannot be read: {name}: {type(error).__name__}: {said}"
             ) from error
 
 

@@ -117,7 +117,7 @@ class PublicationHistory:
         with self._db.cursor() as cursor:
             ((types,),) = cursor.execute(f"select {TYPES}").fetchall()
             cursor.execute(
-                f"select report, report_date, min(first_at), min(due_at) from {publications('text', types or {})} as p"
+                f"select report, report_date, min(first_at), min(due_at) from {publications('text', types)} as p"
                 " where report = any(%s) and report_date between %s and '2200-01-01'"
                 f" and not starts_with(run_id, '{DRILL_RUNS}')"  # what a drill publishes was never promised
                 " group by report, report_date",

@@ -13,12 +13,22 @@ LATEST = dt.datetime(2200, 1, 1, tzinfo=dt.UTC)
 EARLIEST = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 
 
-TYPES = column_types.types_of("to_regclass('investor.publications')")
+# SQL for the types of the columns; {} without the table, and null in a warehouse that no run has brought up yet, where
+# nothing was ever published.
+TYPES = f"""case when exists (
+        select from pg_class where relnamespace in (
+            to_regnamespace('base'), to_regnamespace('experiments'), to_regnamespace('investor')))
+    then coalesce({column_types.types_of("to_regclass('investor.publications')")}, '{{}}') end"""
 
 
-def publications(instants: Literal["text", "timestamptz"], types: Types) -> str:
+def publications(instants: Literal["text", "timestamptz"], types: Types | None) -> str:
     """SQL to select from: report, report_date, first_at, published_at, read_at, run_id, rows, due_at. Its instants are
     of this type: to be read as text they need not even be instants. `types`: of the columns, as TYPES tells them."""
+    if types is None:
+        return f"""(
+            select null::text as report, null::date as report_date, null::{instants} as first_at,
+                   null::{instants} as published_at, null::{instants} as read_at, null::text as run_id,
+                   0::bigint as rows, null::{instants} as due_at where false)"""
 
     def there(name: str, said: str, kind: str = "text") -> str:
         return said if not types or name in types else f"null::{kind}"
@@ -41,15 +51,15 @@ def publications(instants: Literal["text", "timestamptz"], types: Types) -> str:
         from investor.publications where published_at is not null)"""
 
 
-def are_instants(types: Types) -> bool:
+def are_instants(types: Types | None) -> bool:
     """Whether the columns of its instants hold nothing else: they can be compared without reading any as text."""
-    names = {"published_at", "first_published_at", "read_at", "due_at"} & {*types}
-    return bool(names) and all(column_types.is_instant(types, name) for name in names)
+    names = {"published_at", "first_published_at", "read_at", "due_at"} & {*(types or {})}
+    return bool(names) and all(column_types.is_instant(types or {}, name) for name in names)
 
 
-def without_a_day(types: Types) -> str:
+def without_a_day(types: Types | None) -> str:
     """SQL for the reports of the last two days, and what they have in the place of their day, which is none."""
-    if column_types.has_days(types, "report_date"):
+    if types is None or column_types.has_days(types, "report_date"):
         return "select null::text, null::text where false"
     return f"""
         select report::text, left(report_date::text, 60) from investor.publications

@@ -57,7 +57,7 @@ class Warehouse:
         self._db = LastingConnection(connect, "warehouse")
         self._volumes = volumes
         self._shape: tuple[float, sql.Shape] | None = None
-        self._types: tuple[float, Types] | None = None
+        self._types: tuple[float, Types | None] | None = None
 
     def clock(self) -> dt.datetime:
         """What time it is on the warehouse's server, in UTC. Raises Unreadable."""
@@ -81,10 +81,9 @@ class Warehouse:
             of_report[pipeline.report].append(pipeline)
         pairs = {(pipeline.report, date): None for pipeline, date in wanted}
         # First and alone: that a report is published is known whatever becomes of the rest.
-        made = self._seen(
-            "investor.publications",
-            self._ask(sql.published(self._of_publications()), {"wanted": _pairs(pairs)}),
-        )
+        made = self._ask(sql.published(self._of_publications()), {"wanted": _pairs(pairs)})
+        if self._of_publications() is not None:
+            self._seen("investor.publications", made)
         more, troubles = self._besides(
             list(pipelines.values()), list(pairs), {each.report for each in published}, since
         )
@@ -154,6 +153,8 @@ class Warehouse:
             query = sql.upstream(self._as_it_is(), self._of_publications())
             rows += self._ask(query, _asked(pipelines, wanted, published, since))
             self._seen("master.loads", [row for row in rows if row[0] == "load" and row[3] is not None])
+            if self._of_publications() is None:
+                return rows, ()
             pairs = dict.fromkeys([*wanted, *((row[1], row[2]) for row in rows if row[0] == "publication")])
             rows += self._ask(sql.checks(self._of_publications()), {"wanted": _pairs(pairs)})
         except Unreadable as error:
@@ -189,8 +190,8 @@ class Warehouse:
             self._shape = self._types = None  # what cannot be read as it was may have become something else
             raise
 
-    def _seen(self, table: str, rows: list[Row]) -> list[Row]:
-        """The rows. Raises Unreadable when there are none because row-level security shows this role no row at all."""
+    def _seen(self, table: str, rows: Sequence[Row]) -> None:
+        """Raises Unreadable when there are no rows because row-level security shows this role no row at all."""
         if not rows:
             ((guarded, role),) = self._ask(
                 "select row_security_active(%(table)s), current_user", {"table": table}
@@ -200,7 +201,6 @@ class Warehouse:
                     f"warehouse: row-level security shows the role {role} no row of {table}; write a policy for it, or"
                     f" alter role {role} bypassrls"
                 )
-        return rows
 
     def _as_it_is(self) -> sql.Shape:
         """How the warehouse is to be asked. Found out once a minute: tables grow slowly."""
@@ -210,11 +210,12 @@ class Warehouse:
             self._shape = time.monotonic(), shape
         return self._shape[1]
 
-    def _of_publications(self) -> Types:
-        """The types of their columns. Asked for alone: a publication is known whatever becomes of the loads."""
+    def _of_publications(self) -> Types | None:
+        """The types of their columns; None before the first run. Asked for alone: a publication is known whatever
+        becomes of the loads."""
         if self._types is None or time.monotonic() - self._types[0] > ASK_AGAIN_S:
             ((types,),) = self._ask(f"select {TYPES}", {})
-            self._types = time.monotonic(), types or {}
+            self._types = time.monotonic(), types
         return self._types[1]
 
 

@@ -150,7 +150,7 @@ _TEXT_CAN_BE = r"""(
             between (p.report_date - 1)::text and (greatest(current_date, p.report_date + 2) + 8)::text)"""
 
 
-def _published(of: str, told: Literal["text", "timestamptz"], types: Types) -> str:
+def _published(of: str, told: Literal["text", "timestamptz"], types: Types | None) -> str:
     """The newest publication of each day that can be one of it, or else the newest, with its instants as `told`.
 
     A join: by the index where there is one, else in two readings of the table, which costs each row one comparison.
@@ -180,7 +180,7 @@ def _published(of: str, told: Literal["text", "timestamptz"], types: Types) -> s
     """
 
 
-def published(types: Types) -> str:
+def published(types: Types | None) -> str:
     """The publications of what is wanted, and the rows about its reports that name no day.
 
     Their instants are text, for `instant_of`; the last column is what time it is.
@@ -213,7 +213,7 @@ _WHICH_LATE_ROWS = f"""
 """
 
 
-def upstream(shape: Shape, types: Types) -> str:
+def upstream(shape: Shape, types: Types | None) -> str:
     """The loads of what is wanted and of what is stale, and the publications of the latter."""
     return f"""
     with {_latest(shape)},
@@ -275,7 +275,7 @@ BLOCKED = f"""
 _IS_SMALL = "coalesce((select pg_relation_size(to_regclass('{}')) < 16 * 1024 * 1024), false)"
 
 
-def unknown_names(shape: Shape, types: Types) -> str:
+def unknown_names(shape: Shape, types: Types | None) -> str:
     """What the rows of these days call a report or a table that nobody here knows. A large table is not searched."""
     return f"""
     select distinct 'report', left(report, 200), report_date from {publications("text", types)} p
@@ -304,7 +304,7 @@ def loads_without_a_day(shape: Shape) -> str:
 
 
 # The failed checks of the newest run that checked, unless it published after all.
-def checks(types: Types) -> str:
+def checks(types: Types | None) -> str:
     """The failed checks of what is wanted."""
     return f"""
     with wanted as ({_WANTED})
