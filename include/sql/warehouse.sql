@@ -762,6 +762,8 @@ create table if not exists base.product_costs (
 );
 -- Those of a draft stand beside the published ones until it is published: a run that is held takes nothing from these.
 alter table base.product_costs add column if not exists published boolean not null default true;
+alter table base.product_costs add column if not exists lowest_price numeric; -- of a line, gifts aside
+alter table base.product_costs add column if not exists highest_price numeric;
 create index if not exists product_costs_product on base.product_costs (product_id, report_date);
 create index if not exists product_costs_report_date on base.product_costs (report_date);
 
@@ -899,7 +901,9 @@ begin
                 ('pre_profit', 'Profit of the 28 days before the assignment'),
                 ('days', 'Since the assignment, that day and the report date included'),
                 ('switched', 'Was in another variant on a published day: counts nowhere'),
-                ('published', 'The report has it; otherwise it is of a draft')
+                ('published', 'The report has it; otherwise it is of a draft'),
+                ('lowest_price', 'What was paid for a piece on the cheapest line, gifts aside'),
+                ('highest_price', 'What was paid for a piece on the dearest line')
         ) as means (column_name, words)
         inner join pg_attribute as there on there.attname = means.column_name
         inner join pg_class as named on named.oid = there.attrelid

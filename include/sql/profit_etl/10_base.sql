@@ -444,8 +444,17 @@ credit as (
 ),
 
 costs as (
-    insert into base.product_costs (report_date, product_id, unit_cost, unit_price, published)
-    select %(report_date)s::date, sold.product_id, sold.unit_cost, avg(nullif(sold.unit_price, 0)), false
+    insert into base.product_costs (
+        report_date, product_id, unit_cost, unit_price, published, lowest_price, highest_price
+    )
+    select
+        %(report_date)s::date,
+        sold.product_id,
+        sold.unit_cost,
+        avg(nullif(sold.unit_price, 0)),
+        false,
+        min(nullif(sold.unit_price, 0)),
+        max(nullif(sold.unit_price, 0))
     from sold
     where sold.unit_cost is not null
     group by sold.product_id, sold.unit_cost

@@ -103,8 +103,9 @@ goods as materialized (
         good.is_cost,
         good.now,
         case when good.now > good.most then good.most else good.least end as before,
-        good.least,
-        good.most,
+        -- One of which each line has a price of its own is as far apart on other days: twice what it had there is more.
+        least(good.least, 4 * piece.lowest_price) as least,
+        greatest(good.most, piece.highest_price / 4) as most,
         -- Some, such as postage, are sold at any price: those days show it.
         good.days >= 3 and good.most <= 8 * good.least as has_a_price,
         good.now > 1.25 * good.most as above,
@@ -125,9 +126,11 @@ goods as materialized (
             )[1] as cost_before,
             count(lately.unit_price) filter (where lately.report_date < %(report_date)s::date) as days,
             min(lately.unit_price) filter (where lately.report_date < %(report_date)s::date) as least_price,
-            max(lately.unit_price) filter (where lately.report_date < %(report_date)s::date) as most_price
+            max(lately.unit_price) filter (where lately.report_date < %(report_date)s::date) as most_price,
+            min(lately.lowest_price) filter (where lately.report_date < %(report_date)s::date) as lowest_price,
+            max(lately.highest_price) filter (where lately.report_date < %(report_date)s::date) as highest_price
         from (
-            select kept.report_date, kept.unit_cost, kept.unit_price
+            select kept.report_date, kept.unit_cost, kept.unit_price, kept.lowest_price, kept.highest_price
             from base.product_costs as kept
             where
                 kept.product_id = bought.product_id
