@@ -9,11 +9,13 @@ import pytest
 
 from oncall.core.incidents.context import IncidentContext
 from oncall.core.incidents.decide import decide
-from oncall.core.incidents.escalation import standing
+from oncall.core.incidents.escalation import standing, watched_again
 from oncall.core.incidents.failures import failed_since_it_was_taken
 from oncall.core.incidents.grouping import handed_on
 from oncall.core.incidents.incident import Incident, Notification, Plan
 from oncall.core.incidents.plan import plan
+from oncall.core.incidents.resolve import removed
+from oncall.core.incidents.warnings import join
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.promises.facts import FailedCheck
 from tests.core.scenes import (
@@ -159,3 +161,74 @@ def test_nothing_speaks_for_itself_by_way_of_another() -> None:
         (a_report("05:05", one.dag_id, **STUCK), one) for one in (replace(leader, verdict="broken"), follower)
     )
     assert [one.leader for _, one in handed_on(both, {leader.key})] == ["", leader.key]
+
+
+@pytest.mark.parametrize(
+    ("last", "back", "goes_on"),
+    [
+        ({}, "04:19:59", True),
+        ({}, "04:20", False),  # a quarter of an hour after its end
+        ({"acknowledged_at": at("04:04"), "acknowledged_by": "C@example.com"}, "04:40", True),
+        ({"due": at("05:30")}, "04:10", False),  # it was due at another time
+        ({"verdict": "resolved_by_hand"}, "04:10", False),
+        ({"verdict": "kept"}, "04:10", False),
+        ({"paged_at": at("04:00")}, "04:10", False),  # paged for, and not late by its time of now
+    ],
+)
+def test_what_was_told_of_before_it_is_late_goes_on_when_it_is_put_back(
+    last: dict[str, Any], back: str, goes_on: bool
+) -> None:
+    """Its pipeline was removed at five past four; it is due at five again."""
+    ended = {"verdict": "removed", "resolved_at": at("04:05"), "due": at("05:00"), **last}
+    report = a_report(back, tasks=(WAITED, FAILED))
+    said = {
+        KEY: tuple(an_entry(KEY, channel, "failed-1", owed_at=at("02:41")) for channel in ("pager", "chat"))
+    }
+    earlier = {report.promise_key: (an_incident(failures=1, **ended),)}
+    made, _ = decide((report,), earlier, said, a_scene(back), at("00:00", days=-30))
+    incidents = {one.key: one for one in made.incidents}
+    assert (KEY in incidents and incidents[KEY].open) is goes_on
+    again = [(one.channel, one.step) for one in made.owed if one.step.endswith("put-back")]
+    assert again == ([("chat", "put-back"), ("chat", "headline:put-back")] if goes_on else [])
+
+
+@pytest.mark.parametrize(
+    ("put_back", "told", "clock", "said"),
+    [
+        (True, True, "04:10", True),
+        (True, False, "04:10", False),  # nobody was told of it, nor that it is not watched
+        (False, True, "04:10", False),
+        (True, True, "05:10", False),  # that is the escalation's
+    ],
+)
+def test_what_was_told_of_is_said_to_be_watched_again(
+    put_back: bool, told: bool, clock: str, said: bool
+) -> None:
+    """Once, at the look that finds it as it was."""
+    report = a_report(clock, tasks=(WAITED, a_task("transform", "running", "03:12")))
+    entries = (an_entry(KEY, "chat", "warning"),) if told else ()
+    context = IncidentContext(an_incident(), (report,), entries, put_back=put_back)
+    assert (watched_again(context, a_scene(clock)) is not None) is said
+
+
+@pytest.mark.parametrize(("removals", "step"), [(0, "join"), (1, "join#1"), (2, "join#2")])
+def test_each_return_of_one_of_several_is_a_step_of_its_own(removals: int, step: str) -> None:
+    """Known by how often it was removed before."""
+    mine = a_report("05:10", PROFIT, **STUCK)
+    which = f"{PROFIT}:{mine.report_date}"
+    said = [f"removed:{which}" + (f"#{number}" if number > 1 else "") for number in range(1, removals + 1)]
+    entries = tuple(an_entry(KEY, "chat", each) for each in ("page-1-primary", *said, "removed:another"))
+    leader = an_incident(GROWTH, paged_at=at("05:00"), verdict="broken", acknowledged_at=at("05:02"))
+    reports = (a_report("05:10", GROWTH, **STUCK), mine)
+    told = join(IncidentContext(leader, reports, entries, joining=(mine,)), a_scene("05:10"))
+    assert told is not None
+    assert [one.step for one in told.owed] == [step.replace("join", f"join:{which}")]
+
+
+@pytest.mark.parametrize(("before", "step"), [((), "removed:{}"), (("removed:{}",), "removed:{}#2")])
+def test_each_removal_of_one_of_several_is_a_step_of_its_own(before: tuple[str, ...], step: str) -> None:
+    """In the thread of the one that speaks for it."""
+    mine = replace(an_incident(PROFIT), leader=KEY, paged_at=at("05:00"))
+    said = tuple(an_entry(KEY, "chat", each.format(mine.key)) for each in ("page-1-primary", *before))
+    told = removed(mine, (), a_scene("05:10"), said)
+    assert [(one.key, one.step) for one in told.owed] == [(KEY, step.format(mine.key))]
