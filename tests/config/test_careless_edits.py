@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from pathlib import Path
 
 import pytest
@@ -177,3 +178,22 @@ def test_a_folder_that_may_not_be_looked_into_is_told(
     assert str(problem).startswith(
         "runbooks/: (folder): found Too many levels of symbolic links; write a folder that"
     )
+
+
+SIGNS = [
+    *"{}[]:,-'\"#&*!|>%@`?\t\\=~",
+    "- ", "? ", "\n---", "\n...", "&a ", "*a ", "!!", "!<", "|9", ">0", '"\\q"', '"\\x"',
+    "%YAML 9\n", "%TAG ! x\n", "\n%\n", "{{ x }}", "${X}", "\r", "\u00a0", "\u3000", "''", '"""', "<<", ">>",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("sign", SIGNS, ids=range(len(SIGNS)))
+def test_nobody_has_to_know_the_parser_s_grammar(sign: str) -> None:
+    """Wherever in a line a sign too many stands: what is found is said in words of the file."""
+    text = (Path(__file__).resolve().parents[2] / "include" / ROSTER).read_text()
+    for place in range(0, len(text), 29):
+        for problem in read_roster(text[:place] + sign + text[place:]).problems:
+            grammar = re.search(
+                r"\b(while|expected|did not|token|scalar|context|directive|2002)\b", problem.found
+            )
+            assert not (problem.key == "(file)" and grammar), problem

@@ -65,6 +65,15 @@ _SYNTAX = (
     ("expected key", "a line that is not in one column with the keys before it", False),
     ("alphabetic or numeric", "a value that begins with * or &", False),
     ("unknown escape", "a backslash within double quotes", False),
+    ("decimal number", "a backslash within double quotes", False),
+    ("Unicode character escape", "a backslash within double quotes", False),
+    ("a plain scalar", "a colon within a value", False),
+    ("a block scalar", "a value that begins with | or >", False),
+    ("mapping keys", "a value that begins with ?", False),
+    ("a tag", "a value that begins with !", False),
+    ("undefined tag", "a value that begins with !", False),
+    ("directive", "a line that begins with %", False),
+    ("incompatible", "a line that begins with %", False),
     ("node content", "nothing where a value should be: a comma, ? or bracket too many", False),
     ("<document start>", "a second text beside the first, such as a number before each line", False),
     ("block sequence entries", "a - where no list can begin", False),
@@ -286,7 +295,8 @@ def read_yaml(text: str, source: Source) -> Field | None:
     """The document of a YAML text; None, with a complaint, when it does not parse or is beyond all measure."""
 
     def tagged(tag: str, line: int) -> None:
-        source.complain("(file)", f"the tag {tag}", "the value without it", line)
+        written = tag.replace("tag:yaml.org,2002:", "!!")
+        source.complain("(file)", f"the tag {written}", "the value without it", line)
 
     if source.complain_of_conflict(text):
         return None
