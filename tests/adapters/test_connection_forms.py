@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from oncall.adapters.airflow_connections import look_up_in_airflow
 from oncall.adapters.http.calls import CALL_S
-from oncall.adapters.http.connections import Access
+from oncall.adapters.http.connections import EU_URL, Access
 from oncall.adapters.http.exchange import Answer as Refusal
 from oncall.adapters.opsgenie.errors import refusal
 from oncall.adapters.opsgenie.errors import unreadable as unreadable_answer
@@ -173,7 +173,9 @@ def test_blanks_around_a_key_are_no_part_of_it(password: str, far_side: FarSide,
             "host that is no address with the port 70000;",
         ),
         ({"host": "\u0430pi.opsgenie.com"}, "host that is no address: it has a letter that none has"),
-        ({"host": "eu"}, "host that is no address; write for example https://api.opsgenie.com"),
+        ({"host": "eu"}, "host that is no address; write for example https://api.eu.opsgenie.com"),
+        ({"host": "eu-west-1"}, "host that is no address; write for example https://api.eu.opsgenie.com"),
+        ({"host": "us"}, "host that is no address; write for example https://api.opsgenie.com"),
         ({"host": "TODO"}, "is no address"),
         ({"host": "n/a"}, "is no address"),
         ({"host": "-"}, "is no address"),
@@ -287,6 +289,14 @@ def test_without_a_host_a_refused_key_may_be_one_of_the_eu() -> None:
         for error in (refusal(refused, access), unreadable_answer(refused, access)):
             assert "the connection's password" in str(error)
             assert ("https://api.eu.opsgenie.com" in str(error).partition(";")[2]) is told
+
+
+def test_a_region_is_an_address_where_the_connection_names_none(connect: Connect) -> None:
+    """The key of an account in the EU was shown to the other region, which does not know it."""
+    for said, url in (("eu", EU_URL), (" EU ", EU_URL), ("us", US), ("", US), (None, US), (7, US)):
+        assert opsgenie(connect, host="", extra={"region": said}).url == url
+    assert opsgenie(connect, host=US, extra={"region": "eu"}).url == US
+    assert slack(connect, extra={"region": "eu"}).url == "https://slack.com/api"
 
 
 @pytest.mark.parametrize("ids", [1, None, "x", ["C1"], {"#de-oncall": 1}, {"#de-oncall": None}])

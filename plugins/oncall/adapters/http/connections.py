@@ -27,6 +27,8 @@ _NOTHING = {"", "null", "none"}
 _TRUE, _FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
 _SHORTEST_S = 1.0
 LOOK_UP_S = 2.0  # how long a message waits for a connection to be looked up again
+# Opsgenie's region, as people write it in the place of its address.
+EU_URL, _EU = "https://api.eu.opsgenie.com", re.compile(r"eu|europe|eu[-_ ]?\w+(-\d)?", re.IGNORECASE)
 # What stands in no address; and what a key of Opsgenie or a token of Slack looks like.
 _ODD = re.compile(r"""[\s\x00-\x1f\x7f?#"'<>\\^`{|}]""")
 _KEY = re.compile(r"[0-9a-f]{8}(-[0-9a-z]{4,5}){3}-|xox[a-z]-|xapp-", re.IGNORECASE)
@@ -155,7 +157,7 @@ class Connected(Generic[T]):
             raise self._wrong(str(error), 'write for example {"timeout": 5}') from None
         # In a URI an address that has a path stands among the extras.
         field = _text(connection.host) if self._address == "host" else ""
-        written = field or self._extra_text(extra, self._address)
+        written = field or self._extra_text(extra, self._address) or self._of_region(extra)
         port = connection.port if field else None
         return Access(
             conn_id=self._conn_id,
@@ -165,6 +167,11 @@ class Connected(Generic[T]):
             proxy=self._extra_text(extra, "proxy"),
             extra=extra,
         )
+
+    def _of_region(self, extra: Mapping[str, Any]) -> str:
+        """The address of the region in which the account is, where the connection names no other; "" for the usual."""
+        region = extra.get("region") if self._address == "host" else None
+        return EU_URL if isinstance(region, str) and _EU.fullmatch(region.strip()) else ""
 
     def _key(self, written: str) -> str:
         if not written:
@@ -181,7 +188,7 @@ class Connected(Generic[T]):
             url = re.sub(r"(?i)/v2(/alerts)?$", "", url)
         else:  # Slack's own pages stand beside its API
             url = re.sub(r"(?i)^(https://([\w-]+[.])?slack(-gov)?[.]com)$", r"\1/api", url)
-        example = f"write for example {self._default_url}"
+        example = f"write for example {EU_URL if _EU.fullmatch(written) else self._default_url}"
         # Nothing that is written is repeated: it may be a password or a key in the wrong field.
         if "@" in written:
             raise self._wrong(f"has a user or a password in its {self._address}", example)
