@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from oncall.core.promises.facts import Facts, Task
 from oncall.core.rota.roster import Override
 from tests.adapters.conftest_far import KEY, MANAGER, PRIMARY, SECONDARY, FarNight
-from tests.usecases.conftest_night import DAY, at
+from tests.usecases.conftest_night import at
 
 
 def test_a_request_of_one_person_that_pends_for_ever_calls_the_next_one(far: FarNight) -> None:
@@ -231,77 +230,17 @@ def test_a_page_that_is_added_to_another_alert_is_said_to_reach_nobody(far: FarN
     assert not any(alert.open for alert in far.alerts())
 
 
-THEIRS = {"source": "another", "details": {"key": "another", "step": "page-1-primary"}}
-
-
-def open_already(far: FarNight, step: str = "page-1-primary", **fields: Any) -> None:
-    """Somebody else has an alert open by the alias of this step, for the same person."""
-    wish = {"message": "Disk full", "alias": f"{KEY}:{step}", "priority": "P1", **THEIRS, **fields}
-    wish["responders"] = [{"type": "user", "username": PRIMARY}]
-    key = {"Authorization": f"GenieKey {far.inbox.opsgenie_key}"}
-    made = far.inbox.http.post(f"{far.inbox.opsgenie_host}/v2/alerts", json=wish, headers=key)
-    assert made.status_code == 202
-
-
-@pytest.mark.parametrize("taken", [False, True])
-@pytest.mark.parametrize("anew", [False, True], ids=["watched before", "a new watcher"])
-def test_an_alias_under_which_another_source_has_an_alert_open_keeps_nobody_asleep(
-    far: FarNight, taken: bool, anew: bool
-) -> None:
-    """Ours would be counted there, which wakes nobody: it gets an alias of its own, and alone is heard and closed."""
-    open_already(far)
-    theirs = far.alerts()[0]
-    if taken:
-        far.inbox.acknowledge(theirs, PRIMARY)
-    if anew:
-        far.begin_anew("05:00")
-    far.every_15_s("05:00", "05:00:30")
-    assert far.woken == [PRIMARY, PRIMARY]
-    assert far.said("Acknowledged by") == []
-    assert far.said("could not be paged") == []
-    far.looks("05:15")
-    assert far.woken == [PRIMARY, PRIMARY, SECONDARY]
-    far.inbox.acknowledge(far.alerts()[1], PRIMARY)
-    far.every_15_s("05:16", "05:16:30")
-    assert len(far.said("Acknowledged by")) == 1
-    far.night.world.publish("growth_etl", at("05:20"))
-    far.every_15_s("05:20:15", "05:20:45")
-    assert [alert.open for alert in far.alerts()] == [True, False, False]
-
-
-def test_an_acknowledgement_of_somebody_elses_alert_is_none_of_the_incident(far: FarNight) -> None:
-    """While nothing can be read a receipt is all that can be had; what is read later may be another source's alert."""
-    open_already(far)
-    far.inbox.acknowledge(far.alerts()[0], PRIMARY)
-    far.inbox.settings(key_may_read=False)
-    far.looks("05:00")
-    far.inbox.settings(key_may_read=True)
-    far.every_15_s("05:00:15", "05:01")
-    assert far.said("Acknowledged by") == []
-    far.looks("05:15")
-    assert far.woken == [PRIMARY, SECONDARY]
-
-
-def test_where_no_alias_is_free_the_next_one_is_called_at_once(far: FarNight) -> None:
-    """And the thread says why."""
-    open_already(far)
-    open_already(far, "page-1-primary:again")
-    far.every_15_s("05:00", "05:00:30")
-    assert far.woken == [PRIMARY, PRIMARY, SECONDARY]
-    assert len(far.said("DE-003 (primary) could not be paged: the pager has added it to its alert")) == 1
-
-
-def test_a_failure_that_is_counted_on_the_alert_of_another_source_wakes_somebody_all_the_same(
+def test_a_page_that_is_counted_on_an_open_alert_of_somebody_else_calls_the_next_one_at_once(
     far: FarNight,
 ) -> None:
-    """Also of what is not late yet."""
-    open_already(far, "failed-1", priority="P2")
-    far.night.world.facts["growth_etl", DAY] = Facts()
-    far.night.runs.of["growth_etl", DAY] = (
-        Task("transform", "failed", at("02:10"), at("02:40"), "night", "boom"),
-    )
-    far.every_15_s("02:41", "02:41:30")
-    assert len([a for a in far.inbox.alerts() if a.priority == "P2" and a.recipients == [PRIMARY]]) == 2
+    """Another source has one open by its alias, for other people: the primary is not rung, and the thread says so."""
+    wish: dict[str, Any] = {"message": "Disk full", "alias": f"{KEY}:page-1-primary", "priority": "P1"}
+    wish["responders"] = [{"type": "user", "username": MANAGER}]
+    key = {"Authorization": f"GenieKey {far.inbox.opsgenie_key}"}
+    far.inbox.http.post(f"{far.inbox.opsgenie_host}/v2/alerts", json=wish, headers=key).raise_for_status()
+    far.every_15_s("05:00", "05:00:30")
+    assert far.woken == [MANAGER, SECONDARY]
+    assert len(far.said("(primary) could not be paged")) == 1
 
 
 def test_whoever_gives_back_an_alert_that_we_acknowledged_takes_it_from_nobody(far: FarNight) -> None:

@@ -6,12 +6,10 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from oncall.usecases.channel_ports import AGAIN
 from sandbox.inbox.records import Alert, Call, SlackMessage
 from sandbox.inbox.testing import RunningInbox
 
 FIRST_PAGE = "page-1-primary"
-ANOTHER = "another"  # source of alerts
 # A create call that a fault kept from becoming an alert.
 _NOT_TAKEN = ("process_failed", "process_never", "hang")
 
@@ -21,22 +19,11 @@ class FarSide(RunningInbox):
 
     def page(self, key: str, step: str = FIRST_PAGE) -> Alert | None:
         """The first alert of this incident and step."""
-        names = step, f"{step}{AGAIN}"
-        mine = (alert for alert in self.of(key) if alert.alias.removeprefix(f"{alert.entity}:") in names)
-        return next(mine, None)
+        return next((alert for alert in self.of(key) if alert.alias.rpartition(":")[2] == step), None)
 
     def of(self, key: str, **fields: str) -> list[Alert]:
         """The alerts of this incident, oldest first."""
         return [alert for alert in self.alerts(**fields) if is_of(alert.entity, key)]
-
-    def open_another(self, alias: str, user: str) -> None:
-        """Somebody else's alert, for this person."""
-        wish = {
-            "message": "Disk full", "alias": alias, "priority": "P1", "source": ANOTHER,
-            "details": {"key": ANOTHER, "step": FIRST_PAGE}, "responders": [{"type": "user", "username": user}],
-        }  # fmt: skip
-        key = {"Authorization": f"GenieKey {self.opsgenie_key}"}
-        self.http.post(f"{self.opsgenie_host}/v2/alerts", json=wish, headers=key).raise_for_status()
 
     def taken(self, alias: str) -> Call | None:
         """The call by which the far side took this alert: answered 202 (even if the answer was lost), not failed."""
@@ -62,8 +49,7 @@ class FarSide(RunningInbox):
 
     def doubles(self) -> list[str]:
         """Whatever was said more than once: alerts of one alias, messages of one step, threads of one incident."""
-        alerts = [alert for alert in self.alerts(face="opsgenie") if alert.source != ANOTHER]
-        messages = self.messages()
+        alerts, messages = self.alerts(face="opsgenie"), self.messages()
         again = _more_than_once([alert.alias for alert in alerts])
         again += [alert.alias for alert in alerts for _ in range(alert.count - 1)]
         # An edited headline carries the step it tells of now; that it stands once is the thread's matter.

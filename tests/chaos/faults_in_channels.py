@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -24,7 +23,6 @@ SLACK_OUTAGE_S = {"full": 120}.get(CHOICE, round(SETTLES_S * 2))
 SLACK_HANG_S = max(SLACK_OUTAGE_S, 75)
 SPOKEN_OF_S = 20  # a shorter outage may pass without a word
 SIDE_BY_SIDE_S = 10  # the channel that works is not held up by the one that does not
-LOOK_S = 15
 AGAIN_S = SETTLES_S + 15  # the longest wait between two tries, and a look
 FACES = {"opsgenie": "Opsgenie", "slack": "Slack"}
 
@@ -213,21 +211,3 @@ def may_not_read(ground: Ground) -> Outcome:
         return said[0].text if said and "read" in str(said[0].blocks) else ""
 
     return replace(seen, seen=f"{seen.seen}; Slack: {ground.wait_for('a word on the key', told, 60)}")
-
-
-@fault(
-    "another source has an alert open by the page's alias, and somebody has acknowledged it", group="opsgenie"
-)
-def alias_taken(ground: Ground) -> Outcome:
-    """Ours would only be counted there. It has an alias of its own, and nobody has acknowledged that one."""
-    promised = ground.promise()
-    theirs = f"{promised.key}:{FIRST_PAGE}"
-    ground.far.open_another(theirs, ground.on_call(promised.due))
-    [alert] = ground.wait_for("their alert", lambda: ground.far.alerts(alias=theirs))
-    ground.far.acknowledge(alert, ground.on_call(promised.due))
-    ground.until(promised.due, before_s=2)
-    seen = ground.paged(promised)
-    time.sleep(LOOK_S)
-    assert not [message for message in ground.far.said(promised.key) if "Acknowledged" in message.text]
-    [alert] = ground.far.alerts(alias=theirs)
-    return replace(seen, seen=f"{seen.seen}; theirs counts {alert.count}")

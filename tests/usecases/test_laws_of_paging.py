@@ -113,8 +113,7 @@ class Opsgenie(FakePager):
             raise DeliveryFailed(f"500 for {self.failing} alone", uncertain=True)
         known = self.alerts.get(message.alias)
         if known is None or not known.open:
-            details = {"key": message.key, "step": message.step}
-            self.alerts[message.alias] = AlertState(open=True, acknowledged=False, details=details)
+            self.alerts[message.alias] = AlertState(open=True, acknowledged=False)
             self.paged.append(message)
             self.woken.append((self.now(), message))
             found = round_and_seat(message.step)
@@ -337,13 +336,6 @@ class Night(RuleBasedStateMachine):
             acted = replace(state, acknowledged=True, owner="Alert API")
             self.pager.alerts[alias] = replace(state, open=False, closed_by="System") if closes else acted
 
-    @rule(step=st.sampled_from(["page-1-primary", "page-2-secondary"]), taken=st.booleans())
-    def another_source_opens_an_alert(self, step: str, taken: bool) -> None:
-        """By the alias of a page of ours; somebody may have taken it."""
-        owner = "de-003@example.com" if taken else ""
-        state = AlertState(open=True, acknowledged=taken, owner=owner, details={"key": "another"})
-        self.pager.alerts.setdefault(f"{KEY}:{step}", state)
-
     @rule(name=st.sampled_from(["", "DE-003", "DE-004"]))
     def opsgenie_does_not_know(self, name: str) -> None:
         self.pager.unknown = name
@@ -442,9 +434,7 @@ class Night(RuleBasedStateMachine):
         if self.published:
             assert incident is None or not incident.open
             assert not [
-                alias
-                for alias, state in self.pager.alerts.items()
-                if state.open and alias.startswith(KEY) and state.details["key"] == KEY
+                alias for alias, state in self.pager.alerts.items() if state.open and alias.startswith(KEY)
             ]
         else:
             assert incident is not None

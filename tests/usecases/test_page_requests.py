@@ -270,23 +270,6 @@ def test_an_alert_is_known_by_the_alias_that_the_pager_gave_it(box: Box) -> None
     assert (box.entry(NEXT).state, box.entry(NEXT).alias) == ("done", "theirs")
 
 
-def test_a_page_that_is_counted_on_somebody_elses_alert_reaches_nobody_when_no_other_shows(box: Box) -> None:
-    """It is asked for by an alias of its own for 45 s; then the next one is called."""
-    del box.pager.alerts[FIRST.alias]
-    theirs = AlertState(open=True, acknowledged=True, details={"key": "another"})
-    message = replace(box.entry(NEXT).message, step=f"{NEXT}:again")
-    box.pager.alert_state = lambda alias: None if alias == message.alias else theirs  # type: ignore[method-assign]
-    states = []
-    for seconds in (0, 2, 20, 44, 46):
-        box.now = START + dt.timedelta(seconds=seconds)
-        box.pages()
-        states.append(box.entry(NEXT).state)
-    assert states == ["accepted"] * 4 + ["done"]
-    assert "added it to its alert" in box.entry(NEXT).unreached
-    assert box.pager.asked[0] == NEXT
-    assert set(box.pager.asked[1:]) == {f"{NEXT}:again"}
-
-
 def test_a_fault_in_binding_is_logged_with_where_it_was(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     lines: list[tuple[str, dict[str, Any]]] = []
     monkeypatch.setattr(

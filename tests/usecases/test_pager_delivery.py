@@ -20,7 +20,7 @@ from oncall.core.incidents.incident_words import (
 from oncall.core.message import Message, Recipient
 from oncall.core.notices.drill_page import PAGE as TEST_PAGE
 from oncall.usecases import pager_delivery
-from oncall.usecases.channel_ports import CLOCKS_AGREE, AlertState, PagerCapabilities, RequestOutcome
+from oncall.usecases.channel_ports import AlertState, PagerCapabilities, RequestOutcome
 from oncall.usecases.chat_delivery import BEFORE
 from oncall.usecases.pager_delivery import NotItsTurn, PagerDelivery, SeemsTaken, about
 from oncall.usecases.ports import OutboxEntry
@@ -29,14 +29,6 @@ OWED_AT = dt.datetime(2026, 11, 22, 22, tzinfo=dt.UTC)
 ANN = Recipient("Ann", "ann@example.com")
 MESSAGE = Message("k", "page-1-primary", "Late", "Nothing came.", priority="P1", recipients=(ANN,))
 OPEN = AlertState(open=True, acknowledged=False)
-OURS = {"key": MESSAGE.key, "step": MESSAGE.step}
-
-
-OLD = replace(OPEN, created_at=OWED_AT - CLOCKS_AGREE - dt.timedelta(seconds=1))
-
-
-def added(alias: str) -> RequestOutcome:
-    return RequestOutcome("done", added_to_another(alias, ("ann@example.com",)), MESSAGE.alias)
 
 
 def entry(op: str = "page", message: Message = MESSAGE, **more: Any) -> OutboxEntry:
@@ -214,19 +206,9 @@ def test_an_earlier_page_is_tried_once_more(
     [
         (OPEN, True),
         (replace(OPEN, open=False), True),
-        (replace(OPEN, open=False, details=OURS, created_at=OWED_AT - BEFORE), True),
-        (
-            replace(OPEN, open=False, details=OURS, created_at=OWED_AT - BEFORE - dt.timedelta(seconds=1)),
-            False,
-        ),
-        (replace(OPEN, created_at=OWED_AT - CLOCKS_AGREE), True),
-        (replace(OPEN, created_at=OWED_AT - CLOCKS_AGREE - dt.timedelta(seconds=1)), False),
-        (replace(OPEN, details={"env": "prod"}), True),
-        (replace(OPEN, details={"env": "prod"}, created_at=OWED_AT - dt.timedelta(minutes=2)), False),
-        (replace(OPEN, created_at=OWED_AT - BEFORE - dt.timedelta(days=1), details=OURS), True),
-        (replace(OPEN, details={"step": MESSAGE.step}), True),
-        (replace(OPEN, details={**OURS, "key": "another"}), False),
-        (replace(OPEN, details={**OURS, "step": "warning"}), False),
+        (replace(OPEN, open=False, created_at=OWED_AT - BEFORE), True),
+        (replace(OPEN, open=False, created_at=OWED_AT - BEFORE - dt.timedelta(seconds=1)), False),
+        (replace(OPEN, created_at=OWED_AT - dt.timedelta(days=1)), True),
         (None, False),
         (DeliveryFailed("500"), False),
     ],
@@ -234,7 +216,7 @@ def test_an_earlier_page_is_tried_once_more(
 def test_whether_a_page_has_been_made(
     pager: Pager, calls: PagerDelivery, state: AlertState | Exception | None, there: bool
 ) -> None:
-    """A closed alert of long before is of an earlier life of its alias, and an open one may be somebody else's."""
+    """A closed alert of long before is of an earlier life of its alias."""
     pager.alerts = {MESSAGE.alias: state} if state else {}
     assert calls.has(entry()) is there
 
@@ -321,78 +303,21 @@ def test_a_page_that_was_added_to_another_alert_says_which(pager: Pager, calls: 
 
 
 @pytest.mark.parametrize(
-    ("given", "there", "outcome", "paged"),
-    [
-        ("", OLD, added(MESSAGE.alias)._replace(instead="request"), [f"{MESSAGE.alias}:again"]),
-        (f"{MESSAGE.alias}:again", OLD, added(f"{MESSAGE.alias}:again"), []),
-        (f"{MESSAGE.alias}:again", replace(OPEN, details={**OURS, "step": f"{MESSAGE.step}:again"}),
-         RequestOutcome("done", "", f"{MESSAGE.alias}:again"), []),
-        ("theirs", replace(OPEN, details={"key": "another"}), added("theirs"), []),
-        ("theirs", replace(OPEN, details=OURS), RequestOutcome("done", "", "theirs"), []),
-    ],
-)  # fmt: skip
-def test_a_page_that_was_counted_on_somebody_elses_alert_has_an_alias_of_its_own(
-    pager: Pager,
-    calls: PagerDelivery,
-    given: str,
-    there: AlertState,
-    outcome: RequestOutcome,
-    paged: list[str],
-) -> None:
-    """Where the pager leaves it none, the next one is called, and nobody listens to that alert."""
-    pager.requests = {"r": RequestOutcome("done", "", given)}
-    pager.alerts = {given or MESSAGE.alias: replace(there, responders=("ann@example.com",))}
-    assert calls.outcome(entry(), "r") == outcome
-    assert [alias for asked, alias in pager.asked if asked == "page"] == paged
-
-
-@pytest.mark.parametrize(
-    ("details", "outcome"),
-    [
-        ({**OURS, "step": f"{MESSAGE.step}:again"}, RequestOutcome("done", "", f"{MESSAGE.alias}:again")),
-        ({"key": "another"}, added(f"{MESSAGE.alias}:again")),
-    ],
-)
-def test_a_pager_that_does_not_tell_the_alias_is_asked_for_both(
-    pager: Pager, calls: PagerDelivery, details: dict[str, str], outcome: RequestOutcome
-) -> None:
-    """It is not paged again and again."""
-    ann = ("ann@example.com",)
-    theirs = replace(OPEN, details={"key": "another"}, responders=ann)
-    pager.requests = {"r": RequestOutcome("done")}
-    pager.alerts = {
-        MESSAGE.alias: theirs,
-        f"{MESSAGE.alias}:again": replace(OPEN, details=details, responders=ann),
-    }
-    assert calls.outcome(entry(), "r") == outcome
-    assert "page" not in [asked for asked, _ in pager.asked]
-
-
-def test_an_alias_of_its_own_that_is_not_taken_is_tried_again_before_long(
-    pager: Pager, calls: PagerDelivery
-) -> None:
-    pager.requests, pager.alerts = {"r": RequestOutcome("done")}, {MESSAGE.alias: OLD}
-    pager.refuses = f"{MESSAGE.alias}:again"
-    assert calls.outcome(entry(), "r") == RequestOutcome("pending", "", MESSAGE.alias)
-
-
-@pytest.mark.parametrize(
     ("op", "message", "asked"),
     [
         ("page", MESSAGE, True),
-        ("page", replace(MESSAGE, priority="P2"), True),
-        ("page", replace(MESSAGE, priority="P3"), False),
+        ("page", replace(MESSAGE, priority="P2"), False),
         ("page", replace(MESSAGE, step=TEST_PAGE, priority="P3"), True),
         ("page", replace(MESSAGE, recipients=()), False),
         ("page", replace(MESSAGE, recipients=(Recipient("Ann", None),)), False),
         ("close", MESSAGE, False),
     ],
-    ids=["P1", "P2", "P3", "drill", "nobody", "no account", "close"],
+    ids=["P1", "P2", "drill", "nobody", "no account", "close"],
 )
 def test_whose_responders_are_read_back(
     pager: Pager, calls: PagerDelivery, op: str, message: Message, asked: bool
 ) -> None:
-    """What is to wake a person, and a drill's page, which is less urgent than that by right."""
+    """A person's P1, and a drill's page, which is less urgent than it by right."""
     pager.requests = {"r": RequestOutcome("done")}
     pager.alerts = {message.alias: replace(OPEN, responders=("ann@example.com",), priority="P3")}
     found = calls.outcome(entry(op, message), "r")

@@ -56,7 +56,7 @@ def sync_acknowledgements(
         return None
     with store.decision_lock() as decision:
         open_ones = [
-            (incident.key, entry, entry.alias in incident.acked)
+            (incident.key, entry.alias, entry.alias in incident.acked)
             for incident, entries in decision.told()
             if incident.open and not incident.leader and incident.dag_id in config.pipelines
             if not keys or incident.key in keys
@@ -65,8 +65,7 @@ def sync_acknowledgements(
         ]
     trouble: OncallError | None = None
     asked_at = time.monotonic()
-    for key, entry, acked in _some(open_ones, at):
-        alias = entry.alias
+    for key, alias, acked in _some(open_ones, at):
         try:
             state = _state(pager, alias, acked)
         except OncallError as error:
@@ -75,8 +74,8 @@ def sync_acknowledgements(
                 return error
             trouble = error  # it may be this alert's alone: whoever took another one is heard
             continue
-        if state is None or not state.is_of(key, entry.step, entry.owed_at):
-            continue  # nobody's act, or on somebody else's alert
+        if state is None:
+            continue
         with store.decision_lock() as decision:
             file = decision.file(key)
             if file is None or not file.incident.open:

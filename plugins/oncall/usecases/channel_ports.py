@@ -7,14 +7,10 @@ Adapters raise `DeliveryFailed` (may be tried again; `uncertain=True` when the f
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
 from oncall.core.message import Message
-
-CLOCKS_AGREE = dt.timedelta(minutes=1)  # … so far, ours and the far side's
-AGAIN = ":again"  # ends the step of a page whose alias somebody else's alert has
 
 
 @dataclass(frozen=True)
@@ -33,7 +29,6 @@ class AlertState:
     `closed_by`: the same of who closed it. Either may be a person's username, or the name of a policy or integration.
     `responders`: the usernames (or "team:…") that it notifies. `created_at`: since when it is there. None when the far
     side does not tell. `priority`: P1 to P5, "" where it is not told. `snoozed`: it notifies nobody for a while.
-    `details`: what it tells by name; of ours the key and step of its message.
     """
 
     open: bool
@@ -44,15 +39,6 @@ class AlertState:
     created_at: dt.datetime | None = None
     priority: str = ""
     snoozed: bool = False
-    details: Mapping[str, str] = field(default_factory=dict)
-
-    def is_of(self, key: str, step: str, owed_at: dt.datetime | None) -> bool:
-        """Whether it was made of the message of this key and step. One that does not tell, since an integration takes
-        our details out, is, unless it was there before that was owed."""
-        told = self.details or {}
-        if "key" in told:
-            return told["key"] == key and told.get("step") in (step, step + AGAIN)
-        return owed_at is None or self.created_at is None or self.created_at >= owed_at - CLOCKS_AGREE
 
 
 # Unknown: it cannot be read; a `Pager` raises instead.
@@ -61,13 +47,11 @@ RequestState = Literal["pending", "done", "failed", "unknown"]
 
 class RequestOutcome(NamedTuple):
     """How a request stands, in the far side's words too. `alias`: by which the far side knows its alert ("" where that
-    is not told): a policy or an integration may have put another one in the place of ours. `instead`: a request that
-    was made in its place, by an alias of its own; `words` tells why."""
+    is not told): a policy or an integration may have put another one in the place of ours."""
 
     state: RequestState
     words: str = ""
     alias: str = ""
-    instead: str = ""
 
 
 class Pager(Protocol):

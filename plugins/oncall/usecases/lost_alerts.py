@@ -63,7 +63,6 @@ def find_lost_alerts(
             if (alias := f"{incident.key}:{step}") not in aliases
             and (state := pager.alert_state(alias))
             and state.open
-            and state.is_of(incident.key, step, status.due if round_and_seat(step) else None)
         ]
         if lost:
             log.warning("oncall.lost_alerts", incident=incident.key, steps=[entry.step for entry in lost])

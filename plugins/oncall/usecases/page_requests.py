@@ -119,17 +119,14 @@ class PageRequests:
 
     def _settled(self, delivery: OutboxEntry, outcome: RequestOutcome) -> bool:
         """Write down what became of a request; False while it pends."""
-        state, words, alias, instead = outcome
+        state, words, alias = outcome
         now = self.round.now()
         since, last = delivery.pending_since or now, delivery.requested_at or now
         over = GONE.search(words) or delivery.attempts >= TRIES
         if state == "failed":
             delivery = replace(delivery, request_id="")  # nothing more will come of it
         with bound_contextvars(**about(delivery)):
-            if instead and now - since < UNPROCESSED:
-                anew = replace(delivery, requested_at=now)
-                self.round.accepted(anew, instead, dt.timedelta(seconds=1))
-            elif state == "done":
+            if state == "done":
                 self.round.done(replace(delivery, alias=alias), unreached=words)
             elif state == "failed" and delivery.op != "page" and over:
                 self.round.done(delivery)  # to close what is closed or gone is as good as done

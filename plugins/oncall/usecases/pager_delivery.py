@@ -21,7 +21,7 @@ from oncall.core.incidents.incident_words import (
 )
 from oncall.core.message import Message
 from oncall.core.notices.drill_page import PAGE as TEST_PAGE
-from oncall.usecases.channel_ports import AGAIN, AlertState, Pager, RequestOutcome
+from oncall.usecases.channel_ports import AlertState, Pager, RequestOutcome
 from oncall.usecases.chat_delivery import BEFORE
 from oncall.usecases.ports import OutboxEntry
 
@@ -109,38 +109,16 @@ class PagerDelivery:
             return RequestOutcome("unknown", self.unread, delivery.alias)
         newest, *earlier = request_id.split("\n")
         try:
-            outcome = self.pager.request_state(newest)
+            state, words, alias = self.pager.request_state(newest)
             # A slow far side carries out the request that was made anew long after the one before it.
-            for request in earlier if outcome.state != "done" else ():
+            for request in earlier if state != "done" else ():
                 if (before := self.pager.request_state(request)).state == "done":
-                    outcome = before
+                    state, words, alias = before
         except OncallError as error:
             self._give_up(error)
             return RequestOutcome("done" if self.mute else "unknown", "", delivery.alias)
-        outcome = outcome._replace(alias=outcome.alias or delivery.alias)
-        return self._carried_out(delivery, outcome.alias) if outcome.state == "done" else outcome
-
-    def _carried_out(self, delivery: OutboxEntry, alias: str) -> RequestOutcome:
-        """What became of a page that the pager has made. The alert of somebody else may have been open by its alias, or
-        by the one that the pager gave it: then it was counted there, which wakes nobody."""
-        message, state = delivery.message, self._read_back(replace(delivery, alias=alias))
-        again = replace(message, step=message.step + AGAIN)
-        if state is not None and not self._is_of(delivery, state) and _is(alias, message.alias):
-            there = self._alert(again.alias)
-            if there is None:
-                return self._page_instead(
-                    again, added_to_another(alias, state.responders or ()), message.alias
-                )
-            alias, state = again.alias, there
-        if state is not None and not self._is_of(delivery, state):
-            return RequestOutcome("done", added_to_another(alias, state.responders or ()), message.alias)
-        return RequestOutcome("done", _misrouted(message, alias, state) if state else "", alias)
-
-    def _page_instead(self, again: Message, words: str, alias: str) -> RequestOutcome:
-        try:
-            return RequestOutcome("done", words, alias, self.pager.page(again))
-        except OncallError:
-            return RequestOutcome("pending", "", alias)  # it is made anew before long
+        known = replace(delivery, alias=alias or delivery.alias)
+        return RequestOutcome(state, self._misrouted(known) if state == "done" else words, known.alias)
 
     def _alert(self, alias: str) -> AlertState | None:
         """As the pager shows it; None where there is none, or nothing can be read."""
@@ -166,46 +144,33 @@ class PagerDelivery:
         A closed alert that was made long before is of an earlier life of its alias (the store was lost): it is no page.
         """
         state = self._alert(delivery.alias)
-        if state is None or not self._is_of(delivery, state):
+        if state is None:
             return False
         return state.open or state.created_at is None or state.created_at >= delivery.owed_at - BEFORE
 
-    @staticmethod
-    def _is_of(delivery: OutboxEntry, state: AlertState) -> bool:
-        return state.is_of(delivery.key, delivery.step, delivery.owed_at)
-
-    def _read_back(self, delivery: OutboxEntry) -> AlertState | None:
-        """The alert of a page that is to wake somebody; None where there is none, or it is not asked for."""
+    def _misrouted(self, delivery: OutboxEntry) -> str:
+        """Why a page does not reach its person although the pager has it: the far side may send it to others."""
         message = delivery.message
-        wakes = message.priority in ("P1", "P2") or delivery.step == TEST_PAGE
-        named = any(person.opsgenie for person in message.recipients[:1])
-        if delivery.op != "page" or not (wakes and named and self._reads):
-            return None
-        if self.read_back >= MOST_READ_BACK:
-            return None
+        person = message.recipients[0].opsgenie if message.recipients else None
+        if delivery.op != "page" or (message.priority != "P1" and delivery.step != TEST_PAGE) or not person:
+            return ""
+        if not self._reads or self.read_back >= MOST_READ_BACK:
+            return ""
         self.read_back += 1
-        return self._alert(delivery.alias)
+        state = self._alert(delivery.alias)
+        if state is None:
+            return ""
+        if state.snoozed or (not state.open and "@" not in state.closed_by):  # else a person has it
+            return kept_silent("closed" if not state.open else "snoozed")
+        if message.priority == "P1" and state.priority > "P2":
+            return made_less_urgent(state.priority)
+        if state.responders is None:
+            return ""
+        if person.casefold() in (each.casefold() for each in state.responders):
+            return ""
+        if delivery.alias.casefold() != message.alias.casefold():
+            return added_to_another(delivery.alias, state.responders)
+        return sent_to_others(state.responders)
 
     def _give_up(self, error: OncallError) -> None:
         self.unread, self.mute = str(error), self.mute or isinstance(error, NotAllowed)
-
-
-def _is(alias: str, own: str) -> bool:
-    """A far side may write it in other capitals."""
-    return alias.casefold() == own.casefold()
-
-
-def _misrouted(message: Message, alias: str, state: AlertState) -> str:
-    """Why a page does not reach its person although the pager has it: the far side may send it to others."""
-    person = message.recipients[0].opsgenie or ""
-    if message.priority != "P1" and message.step != TEST_PAGE:
-        return ""
-    if state.snoozed or (not state.open and "@" not in state.closed_by):  # else a person has it
-        return kept_silent("closed" if not state.open else "snoozed")
-    if message.priority == "P1" and state.priority > "P2":
-        return made_less_urgent(state.priority)
-    if state.responders is None or person.casefold() in (each.casefold() for each in state.responders):
-        return ""
-    if not any(_is(alias, own) for own in (message.alias, message.alias + AGAIN)):
-        return added_to_another(alias, state.responders)
-    return sent_to_others(state.responders)

@@ -165,7 +165,6 @@ class Opsgenie(FarSide["SafeOpsgenieHook"]):
             created_at=_instant(text(data.get("createdAt"))),
             priority=text(data.get("priority")),
             snoozed=data.get("snoozed") is True,
-            details={text(name): text(value) for name, value in record(data.get("details")).items()},
         )
 
     def _responders(self, data: Mapping[str, Any]) -> tuple[str, ...] | None:
