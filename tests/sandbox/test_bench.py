@@ -84,6 +84,12 @@ def test_what_a_with_writes_becomes_statements_of_their_own_for_duckdb() -> None
     assert list(translate("set local work_mem = '64MB'")) == []
 
 
+def test_a_statement_of_any_length_is_put_into_duckdbs_words() -> None:
+    """Those of a report grow; comments are left out."""
+    long = "select 1 -- one" + "\n, 2" * 10_000
+    assert [" ".join(text.split()) for text in translate(long)] == ["select 1 " + ", 2 " * 9_999 + ", 2"]
+
+
 def test_a_draft_is_published_in_duckdb_by_two_statements() -> None:
     """As the function of the warehouse does it, with every one of the shipped pipelines' calls."""
     values = {"report_date": "'2026-11-22'", "report": "'r'", "reason": "''", "run_id": "'x'", "at": "now()"}
