@@ -196,7 +196,8 @@ def translate(statement: str) -> Iterator[str]:
     DuckDB writes in no `with`: what a statement writes there becomes a statement of its own. All of them see the tables
     as they were before: their rows are made first, then those of the day deleted, then the new ones put in.
     """
-    tokens = tokenize(statement)  # sqlparse.format refuses a statement of more than 10,000
+    # sqlparse.format refuses a statement of more than 10,000 tokens.
+    tokens = tokenize(statement)  # type: ignore[no-untyped-call]
     text = "".join("\n" if kind in Comment else value for kind, value in tokens).strip()
     if not text or OWN.match(text.lower()):
         return

@@ -319,10 +319,15 @@ def of_one_customer(product: str, price: str, lines: int, country: str = "VN") -
         of_one_customer("n % 200 + 1", "0", 399),
         "insert into master.products (product_id, category, unit_cost, updated_at) values (999, 'by_hand', 1, '2026-11-21 01:00+07');"
         + of_one_customer("999", "40000", 1, "TH"),
+        "insert into master.order_lines (order_id, line_no, product_id, quantity, unit_price, discount, updated_at)"
+        " select order_id, 500, product_id, (40000 / unit_cost)::integer, 0, 0, '2026-11-21 01:00+07' from master.order_lines"
+        f" join master.products using (product_id) where line_no = 1 and order_id = (select min(order_id) from"
+        f" master.orders where {OF_THE_DAY['orders']} and status <> 'cancelled')",
     ],
+    ids=["samples", "made to measure", "stock given away"],
 )
 def test_what_one_customer_buys_is_not_what_a_thing_is_as_a_rule(a_day: Any, bought: str) -> None:
-    """Samples in one order of a hotel, a cabinet that is made to measure."""
+    """Samples in one order of a hotel, a cabinet that is made to measure, what is left of an article as a gift."""
     change(a_day, bought)
     assert failed(a_day, PROFIT, DAY) == {}
 

@@ -182,7 +182,7 @@ of_customers as materialized (
         coalesce(lines.country, lines.category) as part,
         count(*) filter (where lines.listed <= lines.discount) as for_nothing,
         sum(lines.listed) as listed,
-        sum(lines.cost) as cost,
+        sum(lines.cost) filter (where lines.listed > 0) as cost, -- what is given away has no price to stand beside
         avg(ln(lines.quantity::float8)) filter (where lines.quantity > 0) as pieces
     from lines
     group by grouping sets ((lines.country, lines.customer_id), (lines.category, lines.customer_id))
