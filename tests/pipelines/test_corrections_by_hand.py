@@ -436,6 +436,28 @@ def test_a_published_day_that_is_held_when_it_is_run_again_keeps_its_costs_and_l
     assert profit(a_sale, BEFORE)["cost"] == Decimal("8.00") + 5
 
 
+def test_a_day_published_before_costs_were_kept_keeps_them_through_a_run_that_is_held(
+    a_sale: Any, run: Run
+) -> None:
+    """Also those of a sale that had moved away when it was held; what came late takes what upstream says at last."""
+    add(a_sale, "products", {"product_id": 2, "unit_cost": "900.00"})
+    change(
+        a_sale,
+        "delete from base.product_costs; update master.products set unit_cost = 9 where product_id = 1",
+    )
+    add(a_sale, "orders", {"order_id": 8, "ordered_at": at("12:00", BEFORE)})
+    add(a_sale, "order_lines", {"order_id": 8, "product_id": 2, "unit_price": "20.00"})
+    for moved in ("order_id = 1", "true"):
+        runner.transform(a_sale, report_run("profit_etl", BEFORE))
+        change(a_sale, f"update master.orders set ordered_at = ordered_at - interval '5 days' where {moved}")
+    runner.transform(a_sale, report_run("profit_etl", BEFORE))
+    change(a_sale, "update master.orders set ordered_at = %s", at("12:00", BEFORE))
+    change(a_sale, "update master.products set unit_cost = 5 where product_id = 2")
+    run("profit_etl", day=BEFORE)
+    assert profit(a_sale, BEFORE)["cost"] == Decimal("8.00") + 5
+    assert {r["old_value"] for r in restatements(a_sale) if r["column_name"] == "cost"} == {"8.00"}
+
+
 def test_what_a_day_that_was_held_took_is_not_remembered(a_sale: Any, run: Run) -> None:
     """Neither a cost nor a channel: they may be what it was held for."""
     earlier = BEFORE - dt.timedelta(days=1)

@@ -117,7 +117,7 @@ cancelled as materialized (
     where known.report_date = %(report_date)s::date
 ),
 
--- A day that was published before costs were kept has them in its lines.
+-- A day that was published before costs were kept has them in its lines, until it is made anew: they are kept from then on.
 costs_of_before as (
     select
         line.product_id,
@@ -130,7 +130,9 @@ costs_of_before as (
     where
         booked.report_date = %(report_date)s::date
         and booked.sold
-        and not exists (select from base.product_costs as kept where kept.report_date = %(report_date)s::date)
+        and not exists (
+            select from base.product_costs as kept where kept.report_date = %(report_date)s::date and kept.published
+        )
     group by line.product_id
 ),
 
@@ -458,6 +460,10 @@ costs as (
     from sold
     where sold.unit_cost is not null
     group by sold.product_id, sold.unit_cost
+    union all
+    select %(report_date)s::date, before.product_id, before.unit_cost, null, true, null, null
+    from costs_of_before as before
+    where before.unit_cost is not null
 )
 
 insert into base.profit (
