@@ -27,6 +27,7 @@ from pipelines.sql_files import CHECK, COMPUTE, COUNT, NEED, ODD, RATIO, USUAL, 
 from pipelines.usual_numbers import (
     Releasable,
     Release,
+    go_on,
     numbers_of,
     released_lately,
     releases,
@@ -189,7 +190,7 @@ def _usual(cursor: Any, run: ReportRun) -> Iterator[tuple[FailedCheck, bool]]:
         found, passed = number.found_words(), not _is_far_off(number, run)
         words = (
             *(one for one in known if one.covers(number)),
-            *(one for ago, one in lately if one.goes_on(number, ago)),
+            *go_on(lately, number),
         )
         if not passed and (word := next(iter(words), None)):
             found, passed = (

@@ -21,8 +21,8 @@ Releasable: TypeAlias = Number | SampleRatio | OddRows | DayParts
 
 # A released number may change by this share of itself, as late rows come, and needs no new release.
 CLOSE = 0.05
-# And for a week it goes on being true while no day since is so many times more or less: a shop that closes for some
-# days is asked about once.
+# And for a week it goes on being true, once the second day of it was released, while no day since is so many times more
+# or less: a shop that closes for some days is asked about twice.
 ALIKE_TIMES, ALIKE_DAYS = 1.5, 7
 
 _RELEASES = """
@@ -64,13 +64,23 @@ class Release:
     def covers(self, number: Releasable) -> bool:
         return number.name == self.name and abs(number.amount - self.amount) <= CLOSE * abs(self.amount)
 
-    def goes_on(self, number: Releasable, ago: int) -> bool:
+    def is_like_all_since(self, number: Number, ago: int) -> bool:
         """Whether each day since, this one included, is like the one `ago` days before it of which it was said."""
-        if number.name != self.name or not isinstance(number, Number):
-            return False
         low, high = sorted((self.amount / ALIKE_TIMES, self.amount * ALIKE_TIMES))
         days = [number.amount, *(amount for back, amount in number.history if back <= ago)]
-        return all(low <= amount <= high for amount in days)
+        return self.amount != 0 and all(low <= amount <= high for amount in days)
+
+
+def go_on(lately: Sequence[tuple[int, Release]], number: Releasable) -> list[Release]:
+    """What of the releases of the week before holds for this number, too.
+
+    One day may be a holiday, and nothing at all may be a load gone wrong: that of a second day tells a level.
+    """
+    said = [(ago, word) for ago, word in lately if word.name == number.name]
+    if not isinstance(number, Number) or not said:
+        return []
+    newest = min(ago for ago, _ in said)
+    return [word for ago, word in said if ago > newest and word.is_like_all_since(number, ago)]
 
 
 def numbers_of(rows: Sequence[tuple[Any, ...]]) -> list[Number]:

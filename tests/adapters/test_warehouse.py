@@ -130,24 +130,39 @@ def test_a_thin_load_that_a_person_calls_true_is_fresh(
         assert state(warehouse, "master.sessions") == expected
 
 
-def test_a_load_like_the_one_that_a_person_calls_true_is_fresh_for_a_week(
+RELEASED = "insert into investor.releases values (%s, %s, 'master.sessions', %s, 'closed', 'anna', now())"
+
+
+def test_a_load_like_those_of_two_days_that_a_person_calls_true_is_fresh_for_a_week(
     sql: Any, warehouse: Warehouse
 ) -> None:
-    """While each load since is like it: a shop that closes for some days."""
-    first = DAY - dt.timedelta(days=3)
+    """While each load since is like it: a shop that closes for some days is asked about twice, whatever the report."""
     for back in range(1, 15):
         loaded(sql, "sessions", DAY - dt.timedelta(days=back), 1000 if back > 3 else 100)
-    sql(
-        "insert into investor.releases values ('any report', %s, 'master.sessions', 100, 'closed', 'anna', now())",
-        (first,),
-    )
-    for rows, expected in ((140, "fresh"), (60, "partial"), (200, "partial")):
+    loaded(sql, "sessions", DAY, 100, NIGHT)
+    for report, back in (("any report", 3), ("another", 3), ("another", 2)):
+        assert state(warehouse, "master.sessions") == "partial"
+        sql(RELEASED, (report, DAY - dt.timedelta(days=back), 100))
+    for rows, expected in ((100, "fresh"), (140, "fresh"), (60, "partial"), (200, "partial")):
         sql("delete from master.loads where business_day = %s", (DAY,))
         loaded(sql, "sessions", DAY, rows, NIGHT)
         assert state(warehouse, "master.sessions") == expected
     sql("delete from master.loads where business_day = %s", (DAY,))
     loaded(sql, "sessions", DAY, 100, NIGHT)
     sql("update master.loads set row_count = 1000 where business_day = %s", (DAY - dt.timedelta(days=1),))
+    assert state(warehouse, "master.sessions") == "partial"
+
+
+@pytest.mark.parametrize(("told", "found", "days"), [(300, 440, [1]), (0, 0, [1]), (0, 0, [2, 1])])
+def test_a_holiday_and_a_load_of_nothing_that_a_person_calls_true_tell_nothing_of_the_next_day(
+    sql: Any, warehouse: Warehouse, told: int, found: int, days: list[int]
+) -> None:
+    """The day after a bank holiday is an ordinary one; and nothing at all is for a person to look at each time."""
+    for back in range(1, 40):
+        loaded(sql, "sessions", DAY - dt.timedelta(days=back), told if back in days else 1000 + back % 3)
+    for back in days:
+        sql(RELEASED, ("any report", DAY - dt.timedelta(days=back), told))
+    loaded(sql, "sessions", DAY, found, NIGHT)
     assert state(warehouse, "master.sessions") == "partial"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import random
 import shutil
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from oncall.core.errors import OncallError
 from oncall.core.promises.facts import Load
 from pipelines import runner
 from pipelines.report_run import Held
+from pipelines.usual_numbers import Release, go_on, numbers_of
 from tests.pipelines.master_by_hand import DAY, rows
 from tests.pipelines.model_runs import report_run
 
@@ -178,18 +180,20 @@ def test_a_release_with_a_note_lets_the_next_run_publish(warehouse: Any) -> None
     assert list(unusual(warehouse)) == ["revenue_is_usual"]
 
 
-def test_what_was_released_goes_on_being_true_while_the_days_are_alike(warehouse: Any) -> None:
-    """A shop that closes to a trickle is asked about once, until it is another one."""
+def test_what_was_released_of_two_days_goes_on_being_true_while_the_days_are_alike(warehouse: Any) -> None:
+    """A shop that closes to a trickle is asked about twice, until it is another one."""
     past(warehouse)
-    trickle = "update investor.daily_profit set orders = 6 where report_date >= %s"
+    sold = "update investor.daily_profit set orders = %s where report_date = %s"
     said = "insert into investor.releases values ('investor.daily_profit', %s, 'orders', 6, 'closed', 'anna', now())"
+    first, second = (DAY - dt.timedelta(days=back) for back in (2, 1))
     with warehouse.cursor() as cursor:
-        cursor.execute(said, (DAY - dt.timedelta(days=2),))
-        cursor.execute(trickle, (DAY - dt.timedelta(days=1),))
+        cursor.execute(said, (first,))
+        for day in (first, second):
+            cursor.execute(sold, (6, day))
     draft(warehouse, orders=5)
-    assert list(unusual(warehouse)) == ["orders_is_usual"]
+    assert list(unusual(warehouse)) == ["orders_is_usual"], "one day may be a holiday"
     with warehouse.cursor() as cursor:
-        cursor.execute(trickle, (DAY - dt.timedelta(days=2),))
+        cursor.execute(said, (second,))
     warehouse.commit()
     assert unusual(warehouse) == {}
     (found,) = rows(warehouse, "select found from investor.checks where name = 'orders_is_usual' and passed")
@@ -197,9 +201,26 @@ def test_what_was_released_goes_on_being_true_while_the_days_are_alike(warehouse
     draft(warehouse, orders=3)
     assert list(unusual(warehouse)) == ["orders_is_usual"]
     with warehouse.cursor() as cursor:
-        cursor.execute("update investor.releases set report_date = %s", (DAY - dt.timedelta(days=8),))
+        cursor.execute(sold, (60, second))
     draft(warehouse, orders=5)
-    assert list(unusual(warehouse)) == ["orders_is_usual"]
+    assert list(unusual(warehouse)) == ["orders_is_usual"], "it was open in between"
+    with warehouse.cursor() as cursor:
+        cursor.execute(sold, (6, second))
+        cursor.execute("update investor.releases set report_date = report_date - 6")
+    draft(warehouse, orders=5)
+    assert list(unusual(warehouse)) == ["orders_is_usual"], "that of the first is more than a week ago"
+
+
+def test_that_nothing_at_all_is_true_is_asked_each_day() -> None:
+    """A zero may be a load gone wrong, however often it was true before."""
+    nothing = numbers_of([("revenue", ago, 0.0 if ago < 3 else 1000.0, None) for ago in range(40)])[0]
+    words = [(ago, Release("revenue", 0.0, "closed", "anna", dt.datetime.now(dt.UTC))) for ago in (1, 2)]
+    assert nothing.is_far_off()
+    assert go_on(words, nothing) == []
+    trickle = numbers_of([("revenue", ago, 5.0 if ago < 3 else 1000.0, None) for ago in range(40)])[0]
+    alike = [(ago, replace(word, amount=5.0)) for ago, word in words]
+    assert go_on(alike, trickle) == [alike[1][1]]
+    assert go_on(alike[:1], trickle) == []
 
 
 def test_there_is_nothing_to_release_where_no_number_is_far_off(warehouse: Any) -> None:

@@ -117,12 +117,16 @@ def _loads(shape: Shape) -> str:
     """
 
 
-# It may change by 5 percent, as a released number may. And one of the week before goes on being true while each load
-# since is like it: a shop that closes for some days is asked about once. Of releases there are few.
+# It may change by 5 percent, as a released number may. And of two days of the week before that were released, the first
+# goes on being true while each load since is like it: a shop that closes for some days is asked about twice. One alone
+# may be a holiday, and nothing at all a load gone wrong. Of releases there are few.
 _IS_RELEASED = """exists (
             select from investor.releases r where r.name = n.name and (
                 r.report_date = n.business_day and abs(r.amount - l.row_count) <= 0.05 * r.amount
-                or r.report_date between n.business_day - 7 and n.business_day - 1 and not exists (
+                or r.report_date between n.business_day - 7 and n.business_day - 2 and r.amount > 0 and exists (
+                    select from investor.releases second where second.name = n.name
+                    and second.report_date between r.report_date + 1 and n.business_day - 1)
+                and not exists (
                     select from latest e
                     where e.name = n.name and e.business_day between r.report_date and n.business_day
                     and e.row_count not between r.amount / 1.5 and r.amount * 1.5)))"""
