@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from oncall.adapters.http.connections import say_where_links_lead
+from oncall.adapters.postgres import check
 from oncall.airflow.composition import base_url
 from oncall.cli.main import main
 from oncall.core.check_result import CheckResult
@@ -60,6 +61,20 @@ def test_when_all_is_in_order_nothing_is_to_mend_and_nobody_hears_of_it(
     assert woken(whole.inbox) == []
     assert main(["check", "--connections", "--include", str(whole.include)]) == 0
     assert "0 to mend" in capsys.readouterr().out
+
+
+def test_a_large_table_that_is_looked_up_without_an_index_is_named(
+    whole: Site, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run would read all of it for each customer of the day; a small one may be read so."""
+    whole.query(
+        "drop index master.sessions_customer_started_at; alter table master.products drop constraint products_pkey"
+    )
+    assert checked(whole, capsys, 0)["problems"] == []
+    monkeypatch.setattr(check, "LARGE", 0)
+    told = found(checked(whole, capsys, 1))
+    assert {*told} == {"master.sessions", "master.products"}
+    assert "create index on master.sessions (customer_id)" in told["master.sessions"]
 
 
 def test_before_the_first_run_nothing_is_to_mend(whole: Site, capsys: pytest.CaptureFixture[str]) -> None:

@@ -42,6 +42,26 @@ _ASKED = f"""
 """
 
 
+LARGE = (
+    16 * 1024 * 1024
+)  # bytes from which on a table is not to be read from end to end for each row of another
+# By what the runs look rows up one by one (docs/METRICS.md).
+LOOKED_UP = {
+    "master.customers": "customer_id", "master.order_lines": "order_id", "master.orders": "order_id",
+    "master.products": "product_id", "master.refunds": "order_id", "master.sessions": "customer_id",
+    "master.touches": "customer_id",
+}  # fmt: skip
+_UNINDEXED = """
+    select looked_up.name, looked_up.key
+    from unnest(%(names)s::text[], %(keys)s::text[]) as looked_up (name, key)
+    join pg_class c on c.oid = to_regclass(looked_up.name)
+    join pg_attribute a on a.attrelid = c.oid and a.attname = looked_up.key
+    where (c.relkind = 'p' or c.relkind in ('r', 'm') and pg_relation_size(c.oid) > %(large)s)
+      and not exists (select from pg_index i where i.indrelid = c.oid and i.indisvalid and i.indpred is null
+                      and i.indkey[0] = a.attnum)
+"""
+
+
 def made_by(sql: str) -> list[str]:
     """The tables that an SQL file of ours makes."""
     return sorted(set(re.findall(r"^create table if not exists ([a-z_]+\.[a-z_]+)", sql, re.MULTILINE)))
@@ -82,6 +102,7 @@ class Database:
                 self._say_ours(made, role, database, may_create)
                 self._say_upstreams(found, role, optional or {})
                 if not any(problem.file == self.place for problem in self.checked.problems):
+                    self._say_unindexed({table.name for table in found}, cursor)
                     self._say_names({table.name for table in found} - {LOADS}, LOADS, "table_name", cursor)
                     if any(table.name == PUBLICATIONS and table.is_there for table in made):
                         self._say_names(reports, PUBLICATIONS, "report", cursor)
@@ -142,6 +163,14 @@ class Database:
                     if name not in table.columns
                 ]
                 self.checked.good.append("; ".join([f"{self.place}: upstream table {table.name}", *lacking]))
+
+    def _say_unindexed(self, names: Collection[str], cursor: Cursor) -> None:
+        """Name the large tables of upstream's that a run would read from end to end for each row of a day."""
+        keys = {name: key for name, key in LOOKED_UP.items() if name in names}
+        asked = {"names": list(keys), "keys": list(keys.values()), "large": LARGE}
+        for name, key in cursor.execute(_UNINDEXED, asked).fetchall():
+            write = f"create index on {name} ({key}): without it a run takes hours"
+            self._missing(name, f"no index on {key}", write)
 
     def _say_names(self, names: Collection[str], table: str, column: str, cursor: Cursor) -> None:
         """Name the rows that call one of these by almost its name: the watcher goes by the letter, and waits on."""
