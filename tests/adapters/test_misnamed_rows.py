@@ -11,8 +11,11 @@ import pytest
 from oncall.adapters.postgres.check import Database
 from oncall.adapters.postgres.database import connect_to
 from oncall.adapters.postgres.warehouse import Warehouse
+from oncall.adapters.postgres.warehouse_rows import WarehouseRows
 from oncall.core.check_result import CheckResult
 from oncall.core.promises.cause import late_words
+from oncall.core.promises.facts import Load
+from oncall.core.time_format import day as short
 from tests.adapters.test_odd_rows import DAY, GROWTH, REPORT, REPOSITORY, dsn, emptied, put_in_order
 
 assert dsn  # a fixture
@@ -87,22 +90,42 @@ def test_a_load_that_calls_a_table_by_almost_its_name_is_named_where_the_table_i
 def test_a_load_whose_day_is_written_in_another_way_is_named_where_the_table_is_missing(
     fresh_database: str, style: str
 ) -> None:
-    """Which day is meant nobody can tell for sure (7 December or 12 July): the row to correct is told."""
+    """Which day is meant nobody can tell for sure (7 December or 12 July): the row to correct is told, and how to write
+    the day that is missing."""
     with closing(psycopg.connect(fresh_database, autocommit=True)) as connection:
         for name in ("sandbox/master_data/master.sql", "include/sql/warehouse.sql"):
             connection.execute((REPOSITORY / name).read_text())
+        ((day, written),) = connection.execute(
+            "select current_date - 1, to_char(current_date - 1, %s)", (style,)
+        ).fetchall()
         connection.execute(
-            "insert into master.loads values ('sessions', %s, now(), 100), ('customers', %s, now(), 100)",
-            (DAY, DAY),
+            "insert into master.loads values ('sessions', %s, now(), 100), ('customers', %s, now(), 100),"
+            " ('sessions', %s, now() - interval '40 hours', 100)",
+            (day, day, day - dt.timedelta(days=1)),
         )
         connection.execute(
             "alter table master.loads alter business_day type text using case when table_name = 'sessions'"
             f" then to_char(business_day, '{style}') else business_day::text end"
         )
-        ((written,),) = connection.execute("select to_char(%s::date, %s)", (DAY, style)).fetchall()
-    facts = Warehouse(connect_to(fresh_database)).read([(GROWTH, DAY)])["growth_etl", DAY]
+    facts = Warehouse(connect_to(fresh_database)).read([(GROWTH, day)])["growth_etl", day]
     (late,) = facts.late_loads
     assert late_words(late, dt.UTC) == (
-        f"master.sessions has not arrived (a row of master.loads has {written!r} for its day: write it as 2026-11-22)"
+        f"master.sessions has not arrived (a row of master.loads has {written!r} for its day: if it is that of"
+        f" {short(day)}, write it as {day})"
     )
     assert facts.unreadable == ()
+
+
+@pytest.mark.parametrize(("expected", "is_said"), [(None, True), (-1, True), (11, True), (13, False)])
+def test_a_load_of_long_before_is_not_taken_for_one_that_is_missing(
+    expected: int | None, is_said: bool
+) -> None:
+    """What came half a day and more before it usually comes is that of another day: it came so many hours early."""
+    came = dt.datetime(2026, 11, 23, 1, tzinfo=dt.UTC)
+    usually = came + dt.timedelta(hours=expected) if expected is not None else None
+    found = WarehouseRows(
+        {("master.sessions", DAY): Load("master.sessions", expected_at=usually)}, {}, {}, {}
+    )
+    rows = [("sessions", "21.11.2026", came - dt.timedelta(days=1)), ("master.sessions", "22.11.2026", came)]
+    (load,) = found.without_a_day(rows).loads.values()
+    assert load.no_day == (("22.11.2026", DAY) if is_said else None)

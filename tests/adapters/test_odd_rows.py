@@ -387,9 +387,9 @@ def test_a_day_that_is_none_is_said_of_its_report_alone(fresh_database: str) -> 
     found = Warehouse(connect_to(fresh_database)).read([(GROWTH, DAY), (PROFIT, DAY)])
     (said,) = found["growth_etl", DAY].unreadable
     assert (
-        f"a row of {REPORT} whose report_date is '22.11.2026', which is no day; write it as 2026-11-22"
-        in said
-    )
+        f"a row of {REPORT} whose report_date is '22.11.2026', which is no day; if it is that of 22 Nov, write it"
+        " as 2026-11-22, or else delete the row"
+    ) in said
     assert found["profit_etl", DAY].unreadable == ()
 
 

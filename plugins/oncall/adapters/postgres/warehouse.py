@@ -123,7 +123,7 @@ class Warehouse:
         )
 
     def _loads_without_a_day(self, tables: Collection[str]) -> list[Row]:
-        """(table, what is written) of each load of late whose day is none."""
+        """(table, what is written, when it came) of each load of late whose day is none."""
         if not tables:
             return []
         known = sorted({name for table in tables for name in (table, table.removeprefix("master."))})

@@ -20,9 +20,12 @@ from oncall.core.promises.facts import (
     Publication,
 )
 from oncall.core.promises.promise import Pipeline
+from oncall.core.time_format import day as short
 
 # What they say is kept as it was on a published day: a new load of them makes none stale.
 KEPT = frozenset({"master.customers", "master.products"})
+# A load that comes so long before it usually does may be that of its day; what came earlier is that of a day before.
+MAY_BE_EARLY = dt.timedelta(hours=12)
 GROUP = 4.0  # lines that come with one order, at the most
 Row = tuple[Any, ...]
 Instant = str | dt.datetime  # as text, where it need not be one
@@ -62,7 +65,7 @@ class WarehouseRows:
                 else:
                     odd[name, day] = (_odd_words(name, day, str(second)),)
             elif kind == "no day":
-                odd[name, None] = (_no_day_words(name, words[0]),)
+                odd[name, None] = (words[0],)  # which day is meant, only the one who misses one can say
             elif kind == "late":
                 late[name, day].append(Load(words[0], first))
             elif kind == "check":
@@ -94,14 +97,21 @@ class WarehouseRows:
         return {load.table for load in self.loads.values() if load.loaded_at is None}
 
     def without_a_day(self, rows: Sequence[Row]) -> WarehouseRows:
-        """The same, with what loads of late tables have in the place of their day."""
-        said = {f"master.{bare(name)}": written for name, written in rows}
-        loads = {
-            pair: replace(load, no_day=said[load.table])
-            if load.loaded_at is None and load.table in said
-            else load
-            for pair, load in self.loads.items()
-        }
+        """The same, with what loads of late tables have in the place of their day: the first that can be of it.
+
+        `rows`: (table, what is written, when it was loaded), the oldest first.
+        """
+        said: defaultdict[str, list[tuple[str, dt.datetime]]] = defaultdict(list)
+        for name, written, at in rows:
+            said[f"master.{bare(name)}"].append((written, at))
+
+        def named(load: Load, day: dt.date) -> Load:
+            usually = load.expected_at or dt.datetime.combine(day, dt.time.max, dt.UTC)
+            written = (each for each, at in said.get(load.table, ()) if at >= usually - MAY_BE_EARLY)
+            first = next(written, None) if load.loaded_at is None else None
+            return load if first is None else replace(load, no_day=(first, day))
+
+        loads = {(name, day): named(load, day) for (name, day), load in self.loads.items()}
         return replace(self, loads=loads) if said else self
 
     def facts(self, pipeline: Pipeline, date: dt.date, troubles: tuple[str, ...], blocked_by: str) -> Facts:
@@ -110,7 +120,8 @@ class WarehouseRows:
         made, read_at = self.publications.get(which, (None, None))
         missing, newest = self._of_upstream(pipeline.upstream, date, troubles)
         checks = tuple(self.checks.get(which, ()))
-        odd = self.odd.get(which, ()) or self.odd.get((which[0], None), ())
+        no_day = self.odd.get((which[0], None), ())
+        odd = self.odd.get(which, ()) or tuple(_no_day_words(*which, said) for said in no_day)
         if made is None and not checks and not blocked_by and not odd:
             return missing  # of ten thousand reports most are alike in this
         loads, newer = missing.loads, tuple[Load, ...]()
@@ -166,10 +177,10 @@ def _odd_words(report: str, day: dt.date, said: str) -> str:
     )
 
 
-def _no_day_words(report: str, said: str) -> str:
+def _no_day_words(report: str, day: dt.date, said: str) -> str:
     return (
-        f"investor.publications has a row of {report} whose report_date is {said!r}, which is no day; write it as"
-        " 2026-11-22, or delete the row"
+        f"investor.publications has a row of {report} whose report_date is {said!r}, which is no day; if it is that of"
+        f" {short(day)}, write it as {day}, or else delete the row"
     )
 
 

@@ -294,16 +294,17 @@ def unknown_names(shape: Shape, types: Types | None) -> str:
 
 
 def loads_without_a_day(shape: Shape) -> str:
-    """Of the last two days the tables of loads that name no day, and what they have in its place."""
+    """Of the last two days the tables of loads that name no day, what they have in its place, and when they came."""
     types = shape.loads
     if has_days(types, "business_day"):
-        return "select null::text, null::text where false"
+        return "select null::text, null::text, null::timestamptz where false"
     return f"""
-    select distinct {word(types, "table_name")}, left(business_day::text, 60) from master.loads
+    select distinct {word(types, "table_name")}, left(business_day::text, 60), {instant(types, "loaded_at")}
+    from master.loads
     where {_IS_SMALL.format("master.loads")} and {word(types, "table_name")} = any(%(known)s::text[])
-      and {instant(types, "loaded_at")} > clock_timestamp() - interval '2 days'
+      and {instant(types, "loaded_at")} - clock_timestamp() between interval '-2 days' and interval '1 day'
       and {day(types, "business_day")} is null and business_day is not null
-    limit 1000
+    order by 3 limit 1000
     """
 
 

@@ -12,7 +12,7 @@ from oncall.core.promises.run_cause import PAUSED, STARTS_WITHIN, WAIT, bare, en
 from oncall.core.promises.unseen import unseen
 from oncall.core.promises.why import Kind, Why
 from oncall.core.redaction import redacted
-from oncall.core.time_format import clock
+from oncall.core.time_format import clock, day
 
 SCHEDULER = "scheduler"  # what may keep several pipelines from starting
 SHOWN_WITHIN = dt.timedelta(seconds=20)  # how far a copy of the warehouse may lag behind
@@ -182,5 +182,7 @@ def late_words(load: Load, tz: dt.tzinfo) -> str:
     since = f", usually there by {clock(load.expected_at, tz)}" if load.expected_at else ""
     called = f" (a row of master.loads calls it {load.misnamed!r}: correct it)" if load.misnamed else ""
     if load.no_day:
-        called = f" (a row of master.loads has {load.no_day!r} for its day: write it as 2026-11-22)"
+        written, meant = load.no_day
+        write = f"if it is that of {day(meant)}, write it as {meant}"
+        called = f" (a row of master.loads has {written!r} for its day: {write})"
     return f"{load.table} has not arrived{since}{called}"

@@ -46,7 +46,7 @@ class Load:
     on such a weekday (None: no earlier load), give or take `spread`, and `share` the part of it below which the load is
     small: partial where that is no chance. `group`: how many rows come at once, at the most, such as an order's lines.
     `expected_at` is when it usually arrives, on this day. `misnamed`: how a row calls it that is not its own;
-    `no_day`: what one has in the place of its day.
+    `no_day`: what one has in the place of its day, and that day.
     """
 
     table: str
@@ -58,7 +58,7 @@ class Load:
     share: float = DEFAULT_SHARE
     group: float = 1.0
     misnamed: str = ""
-    no_day: str = ""
+    no_day: tuple[str, dt.date] | None = None
 
     @property
     def state(self) -> Literal["fresh", "late", "partial"]:
