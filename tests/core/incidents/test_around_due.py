@@ -193,6 +193,31 @@ def test_what_was_told_of_before_it_is_late_goes_on_when_it_is_put_back(
 
 
 @pytest.mark.parametrize(
+    ("closed", "taken", "goes_on"),
+    [
+        ({"state": "done"}, None, False),
+        ({"state": "owed"}, None, False),
+        ({"state": "cancelled"}, None, True),  # the alert stands
+        ({"state": "done"}, "02:30", False),  # they took what came before: a warning
+        ({"state": "done"}, "02:45", True),
+    ],
+)
+def test_what_rang_early_and_was_closed_goes_on_only_with_whoever_took_it(
+    closed: dict[str, Any], taken: str | None, goes_on: bool
+) -> None:
+    """Its thread has told of the failure, and what is told rings no more: it is told anew."""
+    report = a_report("03:10", tasks=(WAITED, FAILED))
+    alias = f"{KEY}:failed-1"
+    page = an_entry(KEY, "pager", "failed-1", op="page", alias=alias, owed_at=at("02:41"))
+    close = an_entry(KEY, "pager", f"close:{alias}", op="close", alias=alias, **closed)
+    had: dict[str, Any] = {"acknowledged_at": at(taken), "acknowledged_by": "C@example.com"} if taken else {}
+    ended = an_incident(failures=1, verdict="removed", resolved_at=at("03:05"), due=at("05:00"), **had)
+    earlier = {report.promise_key: (ended,)}
+    made, _ = decide((report,), earlier, {KEY: (page, close)}, a_scene("03:10"), at("00:00", days=-30))
+    assert [incident.key == KEY for incident in made.incidents if incident.open] == [goes_on]
+
+
+@pytest.mark.parametrize(
     ("put_back", "told", "clock", "said"),
     [
         (True, True, "04:10", True),

@@ -10,6 +10,7 @@ from oncall.core.incidents.context import IncidentContext
 from oncall.core.incidents.escalation import standing
 from oncall.core.incidents.incident import BY_CONFIGURATION, RESOLVED_BY_HAND, Incident, Said, key_of
 from oncall.core.incidents.same_cause import TOLD_LATELY
+from oncall.core.incidents.warnings import in_hand, wakes_early
 from oncall.core.incidents.wording import Scene
 from oncall.core.promises.evaluation import PromiseStatus
 
@@ -46,7 +47,8 @@ def incident_for(
 def _is_put_back(last: Incident, status: PromiseStatus, said: Mapping[str, Said], scene: Scene) -> bool:
     """Its pipeline was removed, or its due time moved, and is as it was again: whoever had it then has it still.
 
-    Where nobody has, it goes on if that was not for long, and somebody is still to be called.
+    Where nobody has, it goes on if that was not for long, and somebody is still to be called; not where it woke
+    somebody before it is late and that alert was closed: what is said once does not ring again.
     """
     ended = last.resolved_at
     if last.verdict not in BY_CONFIGURATION or ended is None:
@@ -55,7 +57,11 @@ def _is_put_back(last: Incident, status: PromiseStatus, said: Mapping[str, Said]
     if not (late_then if last.paged else status.due == last.due):
         return False
     speaker = tuple(said.get(last.leader or last.key, ()))
-    now = standing(IncidentContext(last, (status,), speaker), scene)
+    context = IncidentContext(last, (status,), speaker)
+    rang = {entry.alias for entry in speaker if wakes_early(entry)}
+    if not last.paged and not rang.issubset(context.aliases):
+        return in_hand(context, scene) is not None
+    now = standing(context, scene)
     return last.acknowledged or (scene.at - ended < TOLD_LATELY and bool(now.calls or now.next_at))
 
 
