@@ -119,11 +119,6 @@ def test_a_certificate_that_nobody_here_knows_is_named(connect: Callable[..., st
     [
         ("SSL required", {}, 'write {"sslmode": "require"} into the extra'),
         (
-            'no pg_hba.conf entry for host "10.0.0.7", user "x", database "y", no encryption',
-            {},
-            '{"sslmode": "require"}',
-        ),
-        (
             "unsupported startup parameter: options",
             {},
             "take options out of the extra, or let the pooler ignore it",
@@ -146,6 +141,37 @@ def test_what_a_server_refuses_is_said_with_what_to_write(
         said = told(connect, port, **extra)
     assert write in said.rpartition("; ")[2]
     assert EXPIRED not in said
+
+
+ENTRY = "have an entry in the server's pg_hba.conf made for this host, user and database"
+OR_TLS = 'or write {"sslmode": "require"} into the extra, where there is one for encrypted connections alone'
+
+
+@pytest.mark.parametrize(
+    ("mode", "advice"),
+    [
+        (None, ENTRY),
+        ("prefer", ENTRY),
+        ("disable", f"{ENTRY}; {OR_TLS}"),
+        ("allow", f"{ENTRY}; {OR_TLS}"),
+    ],
+)
+@pytest.mark.parametrize(
+    "words",
+    [
+        'no pg_hba.conf entry for host "10.0.0.7", user "x", database "y", no encryption',
+        'no pg_hba.conf entry for host "10.0.0.7", user "x", database "y", SSL off',
+        "kein pg_hba.conf-Eintrag für Host »10.0.0.7«, Benutzer »x«, Datenbank »y«, keine Verschlüsselung",
+    ],
+)
+def test_a_server_that_knows_no_such_host_user_or_database_is_asked_for_an_entry(
+    connect: Callable[..., str], words: str, mode: str | None, advice: str
+) -> None:
+    """That it was not encrypted is said of the last try: TLS was tried before, unless the connection says otherwise."""
+    with refusing(words) as port:
+        said = told(connect, port, **({"sslmode": mode} if mode else {}))
+    assert said.endswith(f"; {advice}")
+    assert said.count(ENTRY) == 1
 
 
 def test_a_host_that_got_lost_is_asked_for(

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 SECRETS = re.compile(r"(:)\S*(?=@)|\b((?:password|passwd|secret|token)\s*[=:]\s*)\S+", re.IGNORECASE)
 
 
 # What libpq or a pooler says, and what to do about it.
+_NO_ENTRY = "pg_hba.conf"  # in whatever language
+_REQUIRE = 'write {"sslmode": "require"} into the extra'
 _ADVICE = (
+    (re.escape(_NO_ENTRY), "have an entry in the server's pg_hba.conf made for this host, user and database"),
     ("statement pooling mode", "let PgBouncer pool transactions (pool_mode = transaction)"),
     ("does not support SSL", "switch TLS on there, or write another sslmode into the extra"),
-    (r"SSL required|no encryption|SSL off", 'write {"sslmode": "require"} into the extra'),
+    ("SSL required", _REQUIRE),
     ("invalid sslmode", "write disable, allow, prefer, require, verify-ca or verify-full, in small letters"),
     ("invalid target_session_attrs", "write any or read-write, or leave it out"),
     (
@@ -60,7 +64,15 @@ def _advice(error: Exception) -> str:
     tried = getattr(error, "pgconn", None)
     if tried and tried.used_password and not (advice or _NOT_THE_PASSWORD.search(said)):
         advice = _MAY_HAVE_EXPIRED
+    if _NO_ENTRY in said and _may_do_without_tls(tried):
+        advice = f"{advice}; or {_REQUIRE}, where there is one for encrypted connections alone"
     return f"; {advice}" if advice and advice not in said else ""
+
+
+def _may_do_without_tls(tried: Any) -> bool:
+    """Whether the connection was to be made without TLS, or without it at first; libpq does so where it is told to."""
+    said = {option.keyword: option.val for option in tried.info} if tried else {}
+    return said.get(b"sslmode") in (b"disable", b"allow")
 
 
 # What no server is called may be a password in the wrong field.
