@@ -9,15 +9,18 @@ select
     assigned.variant,
     assigned.customer_id,
     coalesce(growth.status, 'inactive'),
-    exists (
-        select
-        from base.variants_published as known
-        where
-            known.experiment = assigned.experiment
-            and known.customer_id = assigned.customer_id
-            and known.variant <> assigned.variant
-    )
+    coalesce(assigned.variant <> known.first or assigned.variant <> known.last, false)
 from master.experiment_assignments as assigned
+left join (
+    select
+        published.experiment,
+        published.customer_id,
+        min(published.variant) as first,
+        max(published.variant) as last
+    from base.variants_published as published
+    group by published.experiment, published.customer_id
+) as known
+    on known.experiment = assigned.experiment and known.customer_id = assigned.customer_id
 left join base.growth as growth
     on growth.customer_id = assigned.customer_id and growth.report_date = %(report_date)s::date
 where assigned.assigned_at < %(day_end)s::timestamptz
