@@ -208,6 +208,30 @@ def test_held_profit_holds_the_experiments_of_later_days(warehouse: Any, run: Ru
         run(*PAIR)
 
 
+def test_held_profit_of_the_days_before_the_assignment_holds_its_experiment_too(
+    warehouse: Any, run: Run
+) -> None:
+    """The report is adjusted by what those days have; one on which nothing can have been counted is not missed."""
+    assign(warehouse, c1="control", c2="control", c3="red", c4="red")
+    change(warehouse, f"update master.experiment_assignments set assigned_at = '{STARTS}'")
+    first, nothing = DAY - dt.timedelta(days=28), DAY - dt.timedelta(days=3)
+    for order, day in enumerate((first, DAY), 1):
+        buy(warehouse, order, 1, "5.00", at("12:00", day))
+        run("profit_etl", day=day)
+    add(warehouse, "orders", {"order_id": 8, "ordered_at": at("12:00", nothing)})
+    with pytest.raises(Held, match="orders_have_lines"):
+        run("profit_etl", day=nothing)
+    run("unit_profit_experiments")
+    change(
+        warehouse,
+        "delete from master.order_lines where order_id = 1; delete from master.orders where order_id = 1",
+    )
+    with pytest.raises(Held, match="not_empty"):
+        run("profit_etl", day=first)
+    with pytest.raises(Held, match=f"no_day_of_profit_is_held: expected .*; found {first}"):
+        run("unit_profit_experiments")
+
+
 @pytest.mark.parametrize(
     ("base", "dag_id"),
     [("profit_etl", "unit_profit_experiments"), ("growth_etl", "daily_growth_experiments")],

@@ -5,8 +5,8 @@ with assigned as (
 
 select
     'no_day_of_profit_is_held' as name,
-    'no day since the first assignment' as expected,
-    coalesce(string_agg(distinct held.report_date::text, ', '), 'no day since the first assignment') as found,
+    'no day since the first assignment, or of the 28 before it' as expected,
+    coalesce(string_agg(distinct held.report_date::text, ', '), 'no such day') as found,
     count(*) = 0 as passed
 from investor.checks as held
 where
@@ -14,8 +14,21 @@ where
     and not held.passed
     and held.report_date <= %(report_date)s::date
     and held.report_date >= (
-        select base.day_of(min(assignment.assigned_at), %(zone)s)
+        select base.day_of(min(assignment.assigned_at), %(zone)s) - 28
         from master.experiment_assignments as assignment
+    )
+    and (
+        held.report_date >= (
+            select base.day_of(min(assignment.assigned_at), %(zone)s)
+            from master.experiment_assignments as assignment
+        )
+        -- Before an assignment counts what there is: a day of which there never was anything is not missed.
+        or exists (select from base.profit as line where line.report_date = held.report_date)
+        or exists (
+            select
+            from investor.publications as known
+            where known.report = 'base.profit' and known.report_date = held.report_date
+        )
     )
     and not exists (
         select
