@@ -158,6 +158,13 @@ def test_in_the_first_week_nothing_is_compared_and_on_a_holiday_no_part_is_misse
     assert of("money", money(tv=1000), money(tv=1000, email=200)).is_far_off(may_be_quiet=True)
 
 
+def test_a_few_rows_beside_very_many_are_compared_too() -> None:
+    """Far more rows on other days, and those a thousandfold apart: nothing that few can be is out of such a range."""
+    wide = [typical(200_000, toys=10.0), typical(200_000, toys=10_000.0)]
+    assert of("typical", typical(10, toys=1e9), *wide).off == []
+    assert of("typical", typical(200_000, toys=1e9), *wide).is_far_off()
+
+
 @pytest.mark.parametrize(("today", "missing"), [(rows(direct=60), ["TH", "VN"]), (rows(VN=60), ["TH"])])
 def test_quiet_sundays_tell_nothing_of_a_tuesday(today: Mapping[str, Amount], missing: list[str]) -> None:
     """In a small shop too few are expected on a Sunday to be missed; on a day of its weekday they are."""

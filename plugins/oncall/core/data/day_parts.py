@@ -228,10 +228,11 @@ class DayParts:
         if found.rows < _LEAST_ROWS or len(shares) < LEAST_DAYS or min(shares) <= 0:
             return
         fewer = max(1.0, median(day.rows for day in days) / found.rows)
-        far = max(times, max(shares) / min(shares)) ** math.sqrt(fewer)
-        if found.share * far < min(shares):
+        far = math.sqrt(fewer) * math.log(max(times, max(shares) / min(shares)))  # its power may be no float
+        share = math.log(found.share) if found.share > 0 else -math.inf
+        if share + far < math.log(min(shares)):
             yield OffPart(part, found.share, min(shares))
-        elif either and found.share > far * max(shares):
+        elif either and share > far + math.log(max(shares)):
             yield OffPart(part, found.share, max(shares))
 
     def _other_money(self) -> Iterator[OffPart]:
