@@ -408,22 +408,27 @@ create table if not exists base.readings (
     primary key (report, report_date)
 );
 alter table base.readings add column if not exists passed boolean;
+-- An earlier run's checks have held the day, and none has passed it since: what that run found may be cleared by now.
+alter table base.readings add column if not exists held boolean not null default false;
 
 -- Published days, and whether their base models and parts are those that were published: a run since then has made them
--- anew and is at it, or its checks have held it (`is_held`).
+-- anew and is at it, or its checks, or those of one before it, have held it (`is_held`).
 create or replace view base.published_days as
 select
     publication.report,
     publication.report_date,
     beside.as_published,
-    not beside.as_published and exists (
-        select
-        from investor.checks as failed
-        where
-            failed.report = reading.report
-            and failed.report_date = reading.report_date
-            and not failed.passed
-            and failed.checked_at >= reading.read_at
+    not beside.as_published and (
+        coalesce(reading.held, false)
+        or exists (
+            select
+            from investor.checks as failed
+            where
+                failed.report = reading.report
+                and failed.report_date = reading.report_date
+                and not failed.passed
+                and failed.checked_at >= reading.read_at
+        )
     ) as is_held
 from investor.publications as publication
 left join base.readings as reading
@@ -866,6 +871,7 @@ begin
                 ('read_at', 'When upstream was read'),
                 ('upstream', 'The load of each upstream table that was there then'),
                 ('passed', 'Whether the checks have passed the draft that was made of them'),
+                ('held', 'An earlier run''s checks have held the day, and none has passed it since'),
                 ('measure', 'What is counted, and by what it is parted'),
                 ('part', 'The part: an hour, a country'),
                 ('kind', 'rows: amount rows of all; money: so much spent; otherwise amount / of_all is what one of rows is'),

@@ -472,6 +472,33 @@ def test_what_depends_on_a_published_day_that_is_run_again_and_held_waits_for_it
     assert check not in failed(a_day, then, day)
 
 
+@pytest.mark.parametrize(
+    ("first", "fault", "then", "day", "check"),
+    [
+        (PROFIT, ALL_DEARER, UNIT_PROFIT, DAY, "profit_is_published"),
+        (PROFIT, ALL_DEARER, UNIT_PROFIT, NEXT, "no_day_of_profit_is_held"),
+        (GROWTH, without("sessions", THAI), EXPERIMENTS, DAY, "growth_is_published"),
+        (ENGAGEMENT, without("sessions", THAI), ENGAGEMENT, NEXT, "window_is_as_published"),
+    ],
+    ids=lambda value: str(value)[-30:],
+)
+@pytest.mark.parametrize("run_id", ["test", "another"])
+def test_a_held_day_is_held_until_a_run_of_it_has_passed_its_checks(
+    a_day: Any, first: str, fault: str, then: str, day: dt.date, check: str, run_id: str
+) -> None:
+    """Also while its next run is at work, or after that has died: the same run, or another."""
+    assert failed(a_day, first, DAY) == {}
+    change(a_day, A_DAY_LATER)
+    change(a_day, fault)
+    assert failed(a_day, first, DAY)
+    again = report_run(first, DAY, run_id=run_id)
+    runner.release(a_day, again, "anna", "so it is")
+    runner.transform(a_day, again)
+    assert check in failed(a_day, then, day)
+    runner.check(a_day, again)
+    assert check not in failed(a_day, then, day)
+
+
 def test_orders_that_have_moved_are_sold_on_their_new_day_once_the_earlier_one_is_run_again(
     a_day: Any,
 ) -> None:

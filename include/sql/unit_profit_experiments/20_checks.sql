@@ -8,11 +8,14 @@ select
     'no day since the first assignment, or of the 28 before it' as expected,
     coalesce(string_agg(distinct held.report_date::text, ', '), 'no such day') as found,
     count(*) = 0 as passed
-from investor.checks as held
+from (
+    select failed.report_date from investor.checks as failed where failed.report = 'investor.daily_profit' and not failed.passed
+    union
+    -- Held by a run whose failed checks the next one has cleared.
+    select reading.report_date from base.readings as reading where reading.report = 'investor.daily_profit' and reading.held
+) as held
 where
-    held.report = 'investor.daily_profit'
-    and not held.passed
-    and held.report_date <= %(report_date)s::date
+    held.report_date <= %(report_date)s::date
     and held.report_date >= (
         select base.day_of(min(assignment.assigned_at), %(zone)s) - 28
         from master.experiment_assignments as assignment
