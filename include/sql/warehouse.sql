@@ -909,14 +909,17 @@ begin
                 ('switched', 'Was in another variant on a published day: counts nowhere'),
                 ('published', 'The report has it; otherwise it is of a draft'),
                 ('lowest_price', 'What was paid for a piece on the cheapest line, gifts aside'),
-                ('highest_price', 'What was paid for a piece on the dearest line')
+                ('highest_price', 'What was paid for a piece on the dearest line'),
+                ('as_published', 'The base model and the parts of the day are those that were published'),
+                ('is_held', 'They are not: a run since then has made them anew, and is held')
         ) as means (column_name, words)
         inner join pg_attribute as there on there.attname = means.column_name
         inner join pg_class as named on named.oid = there.attrelid
-        where named.relnamespace = 'base'::regnamespace and named.relkind = 'r' and named.relname not like '%\_draft'
+        where named.relnamespace = 'base'::regnamespace and named.relkind in ('r', 'v') and named.relname not like '%\_draft'
     loop
         execute format('comment on column %s.%I is %L', told.table_name, told.column_name, told.words);
     end loop;
+    comment on view base.published_days is 'Published days, and whether their base models are those that were published';
 exception when others then
     raise notice 'the base models keep the comments of whoever owns them: %', sqlerrm;
 end

@@ -315,14 +315,15 @@ def test_a_release_between_two_tasks_of_a_run_holds_nothing(
     """Each task finds the tables as its own code reads them, not the first one of a run alone."""
     with warehouse.cursor() as cursor:
         cursor.execute(
-            "alter table base.readings drop column passed cascade; comment on table investor.publications is null"
+            "alter table base.readings drop column passed cascade, drop column held cascade;"
+            " comment on table investor.publications is null"
         )
     warehouse.commit()
     monkeypatch.setattr(
         "oncall.adapters.postgres.database.work_by", lambda _: psycopg2.connect(warehouse.dsn)
     )
     with tasks._warehouse() as connection:
-        assert rows(connection, "select passed from base.readings") == []
+        assert rows(connection, "select passed, held from base.readings") == []
 
 
 @pytest.mark.parametrize(
