@@ -405,6 +405,9 @@ def test_a_home_that_nobody_has_is_a_folder_that_is_not_there(monkeypatch: pytes
             ("#alerts", "#Alerts"),
             "slack.channel: found '#Alerts'; write #alerts: no channel of Slack has capitals",
         ),
+        (("#alerts", "#GENERAL"), "found '#GENERAL'; write #general: no channel of Slack has capitals"),
+        (("#alerts", "GENERAL"), "found 'GENERAL'; write general: no channel of Slack has capitals"),
+        (("#alerts", "UPSTREAM"), "found 'UPSTREAM'; write upstream: no channel of Slack has capitals"),
         (("#alerts", "＃alerts"), "slack.channel: found '＃alerts'; write #alerts, as a keyboard types it"),
         (
             ("#alerts", "#ａｌｅｒｔｓ"),

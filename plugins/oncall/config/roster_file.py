@@ -126,10 +126,10 @@ def _roster(root: Fields, people: Mapping[str, Person], entries: Fields, name: s
 def read_channel(field: Field, write: str) -> str | None:
     """A Slack channel: its name, as Slack lets them be, or its id."""
     channel = field.text(write)
-    if not channel or re.fullmatch(r"[CG][A-Z0-9]{6,20}", channel, re.ASCII):
+    # An id has a digit: a word in capitals is a name that is written so.
+    account = re.fullmatch(r"#?(?=.*[0-9])([CDGUW][A-Z0-9]{6,20})", channel or "", re.ASCII)
+    if not channel or (account and channel[0] in "CG"):
         return channel
-    # Of other alphabets Slack takes the letters; a full-width sign is one that an input method has left on.
-    account = re.fullmatch(r"#?([CDGUW][A-Z0-9]{6,20})", channel, re.ASCII)
     if account and channel[0] == "#" and account[1][0] in "CG":
         field.complain(f"{account[1]}, a channel's id, without the #")
         return None
@@ -137,6 +137,7 @@ def read_channel(field: Field, write: str) -> str | None:
         whose = "a person" if account[1][0] in "UW" else "a talk between two"
         field.complain(write, f"{channel!r}, the id of {whose}")
         return None
+    # Of other alphabets Slack takes the letters; a full-width sign is one that an input method has left on.
     typed = "".join(
         plain if (plain := unicodedata.normalize("NFKC", each)).isascii() else each for each in channel
     )
