@@ -458,6 +458,21 @@ def test_a_day_published_before_costs_were_kept_keeps_them_through_a_run_that_is
     assert {r["old_value"] for r in restatements(a_sale) if r["column_name"] == "cost"} == {"8.00"}
 
 
+def test_a_cancellation_takes_back_what_the_sale_cost_though_its_day_is_held(a_sale: Any, run: Run) -> None:
+    """The line was missing when that day was run again; it is back, and costs more since."""
+    change(a_sale, "update master.orders set ordered_at = ordered_at - interval '5 days' where order_id = 1")
+    with pytest.raises(Held, match="not_empty"):
+        run("profit_etl", day=BEFORE)
+    change(a_sale, "update master.orders set ordered_at = ordered_at + interval '5 days' where order_id = 1")
+    change(a_sale, "update master.products set unit_cost = 9")
+    cancel(a_sale, at("09:00"))
+    sell_too(a_sale)
+    run("profit_etl")
+    assert profit(a_sale)["cost"] == 9 - 8
+    run("profit_etl", day=BEFORE)
+    assert stale(a_sale) == []
+
+
 def test_what_a_day_that_was_held_took_is_not_remembered(a_sale: Any, run: Run) -> None:
     """Neither a cost nor a channel: they may be what it was held for."""
     earlier = BEFORE - dt.timedelta(days=1)

@@ -112,7 +112,13 @@ cancelled as materialized (
             select
             from investor.publications as publication
             where publication.report = 'base.profit' and publication.report_date = known.ordered_on
-        ) as published
+        ) as published,
+        -- A run since then may have made its lines anew and be held: what they cost when they were published is kept.
+        exists (
+            select
+            from base.published_days as day
+            where day.report = 'base.profit' and day.report_date = known.ordered_on and not day.as_published
+        ) as made_anew
     from base.cancellations as known
     where known.report_date = %(report_date)s::date
 ),
@@ -216,6 +222,17 @@ taken_back as (
         ) - (line.quantity::bigint * line.unit_price - line.discount) as revenue,
         -- What it was sold at; where that day has not been published, what it would be.
         coalesce(
+            case
+                when cancelled.made_anew
+                    then - line.quantity::bigint * (
+                        select max(kept.unit_cost) -- one answer, though upstream have a product twice
+                        from base.product_costs as kept
+                        where
+                            kept.product_id = line.product_id
+                            and kept.report_date = cancelled.ordered_on
+                            and kept.published
+                    )
+            end,
             case
                 when cancelled.published
                     then (
