@@ -804,6 +804,15 @@ create index if not exists growth_customer on base.growth (report_date, customer
 -- A session that comes late: on which later day its customer was new, and is not any more.
 create index if not exists growth_new on base.growth (customer_id, report_date) where status = 'new';
 
+-- Whose acquisition channel a run of a published day has taken from upstream: until it is published nothing keeps it, for it
+-- may be what the day is held for.
+create table if not exists base.channels_of_drafts (
+    report text not null,
+    report_date date not null,
+    customer_id bigint not null
+);
+create index if not exists channels_of_drafts_customer on base.channels_of_drafts (report, report_date, customer_id);
+
 -- Per assigned customer: profit from the day of assignment to the report date, both included. `pre_profit`: of the 28 days
 -- before the assignment. `days`: how many since it, that day and the report date included.
 create table if not exists base.unit_profit (
@@ -855,6 +864,7 @@ begin
             ('marketing', 'The spend on a channel, and whether lines were sold to allot it to'),
             ('engagement', 'Customers with a session on the day'),
             ('growth', 'Customers who were active on the day or on the day before'),
+            ('channels_of_drafts', 'Whose acquisition channel is of a run that is not published: nothing keeps it'),
             ('unit_profit', 'Profit of each assigned customer since the assignment'),
             ('experiment_growth', 'What base.growth says of each assigned customer'),
             ('variants_published', 'In which variants a customer was when a day was published: in more than one, nothing counts')

@@ -495,6 +495,34 @@ def test_what_a_day_that_was_held_took_is_not_remembered(a_sale: Any, run: Run) 
     ]
 
 
+def test_a_channel_that_a_held_run_has_taken_anew_is_not_kept(a_sale: Any, run: Run) -> None:
+    """In any of the three reports; whose channel was published keeps it, though upstream says another one since."""
+    add(a_sale, "sessions", {"session_id": 4, "started_at": at("12:00")})
+    run("engagement_etl")
+    add(a_sale, "customers", {"customer_id": 2, "acquisition_channel": "wrong"})
+    change(a_sale, "update master.customers set acquisition_channel = 'tv' where customer_id = 1")
+    add(a_sale, "orders", {"order_id": 2, "customer_id": 2, "ordered_at": at("13:00", BEFORE)})
+    add(a_sale, "order_lines", {"order_id": 2, "unit_price": "7.00"})
+    add(a_sale, "sessions", {"session_id": 2, "customer_id": 2, "started_at": at("13:00", BEFORE)})
+    add(a_sale, "sessions", {"session_id": 3, "customer_id": 2, "started_at": at("13:00")})
+    dags = ("profit_etl", "engagement_etl", "growth_etl")
+    for dag_id in dags:
+        for _ in range(2):
+            runner.transform(a_sale, report_run(dag_id, BEFORE))
+    change(a_sale, "update master.customers set acquisition_channel = 'email' where customer_id = 2")
+    run("engagement_etl")
+    for _ in range(2):
+        run(*dags, day=BEFORE)
+        for name in ("profit", "engagement", "growth"):
+            found = rows(
+                a_sale,
+                f"select channel from investor.daily_{name}_by_channel where report_date = %s order by channel",
+                BEFORE,
+            )
+            assert [r["channel"] for r in found] == ["email", "organic"], name
+        change(a_sale, "update master.customers set acquisition_channel = 'radio' where customer_id = 2")
+
+
 def test_an_acquisition_channel_stays_that_of_the_day(a_sale: Any, run: Run) -> None:
     """In all three reports by channel, also for what is refunded later."""
     tables = [f"investor.daily_{name}_by_channel" for name in ("profit", "engagement", "growth")]

@@ -5,33 +5,13 @@
 
 with forgotten as (
     delete from base.engagement where report_date = %(report_date)s::date
-)
+),
 
-insert into base.engagement (report_date, customer_id, channel, sessions, seconds, features)
-select
-    %(report_date)s::date,
-    used.customer_id,
-    coalesce(
-        kept.channel,
-        (
-            select built.channel
-            from base.known_near('base.engagement', %(report_date)s::date) as known (day)
-            inner join base.engagement as built on built.report_date = known.day and built.customer_id = used.customer_id
-            order by abs(known.day - %(report_date)s::date), known.day
-            limit 1
-        ),
-        -- Looked up one by one: every year there are more customers, but not more of a day.
-        (
-            select min(customer.acquisition_channel) -- one answer, though upstream have a customer twice
-            from master.customers as customer
-            where customer.customer_id = used.customer_id
-        ),
-        'unknown' -- a customer nobody knows: a check will say so
-    ),
-    used.sessions,
-    used.seconds,
-    used.features
-from (
+forgotten_channels as (
+    delete from base.channels_of_drafts where report = 'base.engagement' and report_date = %(report_date)s::date
+),
+
+used as (
     select
         session.customer_id,
         count(*) as sessions,
@@ -40,12 +20,79 @@ from (
     from master.sessions as session
     where session.started_at >= %(day_start)s::timestamptz and session.started_at < %(day_end)s::timestamptz
     group by session.customer_id
-) as used
-left join (
+),
+
+kept as (
     select built.customer_id, max(built.channel) as channel
     from base.engagement as built
     inner join investor.publications as publication
         on publication.report = 'base.engagement' and publication.report_date = built.report_date
-    where built.report_date = %(report_date)s::date
+    where
+        built.report_date = %(report_date)s::date
+        and not exists (
+            select
+            from base.channels_of_drafts as taken
+            where
+                taken.report = 'base.engagement'
+                and taken.report_date = built.report_date
+                and taken.customer_id = built.customer_id
+        )
     group by built.customer_id
-) as kept on kept.customer_id = used.customer_id;
+),
+
+known_before as materialized (
+    select
+        used.customer_id,
+        coalesce(
+            kept.channel,
+            (
+                select built.channel
+                from base.known_near('base.engagement', %(report_date)s::date) as known (day)
+                inner join base.engagement as built on built.report_date = known.day and built.customer_id = used.customer_id
+                where
+                    not exists (
+                        select
+                        from base.channels_of_drafts as taken
+                        where
+                            taken.report = 'base.engagement'
+                            and taken.report_date = built.report_date
+                            and taken.customer_id = built.customer_id
+                    )
+                order by abs(known.day - %(report_date)s::date), known.day
+                limit 1
+            )
+        ) as channel,
+        used.sessions,
+        used.seconds,
+        used.features
+    from used
+    left join kept on kept.customer_id = used.customer_id
+),
+
+taken_anew as (
+    insert into base.channels_of_drafts (report, report_date, customer_id)
+    select 'base.engagement', %(report_date)s::date, known_before.customer_id
+    from known_before
+    inner join investor.publications as publication
+        on publication.report = 'base.engagement' and publication.report_date = %(report_date)s::date
+    where known_before.channel is null
+)
+
+insert into base.engagement (report_date, customer_id, channel, sessions, seconds, features)
+select
+    %(report_date)s::date,
+    known_before.customer_id,
+    coalesce(
+        known_before.channel,
+        -- Looked up one by one: every year there are more customers, but not more of a day.
+        (
+            select min(customer.acquisition_channel) -- one answer, though upstream have a customer twice
+            from master.customers as customer
+            where customer.customer_id = known_before.customer_id
+        ),
+        'unknown' -- a customer nobody knows: a check will say so
+    ),
+    known_before.sessions,
+    known_before.seconds,
+    known_before.features
+from known_before;

@@ -10,6 +10,9 @@ select investor.publish_draft(
     %(report_date)s::date, %(reason)s, %(run_id)s, %(at)s::timestamptz
 );
 
+-- Whose channel was new with this run is kept from now on.
+delete from base.channels_of_drafts where report = 'base.engagement' and report_date = %(report_date)s::date;
+
 -- What is published now, how many rows each has, and what they add up to.
 select 'investor.daily_engagement' as name, count(*) as rows, sum(hashtextextended(report.cells, 0)) as digest
 from (

@@ -99,6 +99,10 @@ forgotten_lines as (
     delete from base.profit where report_date = %(report_date)s::date
 ),
 
+forgotten_channels as (
+    delete from base.channels_of_drafts where report = 'base.profit' and report_date = %(report_date)s::date
+),
+
 forgotten_costs as (
     delete from base.product_costs where report_date = %(report_date)s::date and not published
 ),
@@ -326,43 +330,71 @@ touched as (
 -- here, so that the planner does not take those that are not touched for none and look through them for every line.
 credited as materialized (
     select
-        orders.order_id,
-        orders.customer_id,
+        known.order_id,
+        known.customer_id,
+        known.is_touched,
+        known.channel,
         case
-            when reached.order_id is null
+            when not known.is_touched
                 then
                     coalesce(
-                        case
-                            when publication.report is not null
-                                then (
-                                    select kept.acquisition_channel
-                                    from base.profit as kept
-                                    where
-                                        kept.customer_id = orders.customer_id
-                                        and kept.report_date <= orders.ordered_on
-                                        and kept.acquisition_channel is not null
-                                        and exists (
-                                            select
-                                            from investor.publications as known
-                                            where known.report = 'base.profit' and known.report_date = kept.report_date
-                                        )
-                                    order by kept.report_date desc
-                                    limit 1
-                                )
-                        end,
+                        known.channel,
                         -- Looked up one by one: every year there are more customers, but not more of a day.
                         (
                             select min(customer.acquisition_channel) -- one answer, though upstream have a customer twice
                             from master.customers as customer
-                            where customer.customer_id = orders.customer_id
+                            where customer.customer_id = known.customer_id
                         ),
                         'unknown'
                     )
         end as acquisition_channel
-    from orders
-    left join (select distinct touched.order_id from touched) as reached on reached.order_id = orders.order_id
-    left join investor.publications as publication
-        on publication.report = 'base.profit' and publication.report_date = orders.ordered_on
+    from (
+        select
+            orders.order_id,
+            orders.customer_id,
+            reached.order_id is not null as is_touched,
+            case
+                when reached.order_id is null and publication.report is not null
+                    then (
+                        select kept.acquisition_channel
+                        from base.profit as kept
+                        where
+                            kept.customer_id = orders.customer_id
+                            and kept.report_date <= orders.ordered_on
+                            and kept.acquisition_channel is not null
+                            and exists (
+                                select
+                                from investor.publications as known
+                                where known.report = 'base.profit' and known.report_date = kept.report_date
+                            )
+                            and not exists (
+                                select
+                                from base.channels_of_drafts as taken
+                                where
+                                    taken.report = 'base.profit'
+                                    and taken.report_date = kept.report_date
+                                    and taken.customer_id = kept.customer_id
+                            )
+                        order by kept.report_date desc
+                        limit 1
+                    )
+            end as channel
+        from orders
+        left join (select distinct touched.order_id from touched) as reached on reached.order_id = orders.order_id
+        left join investor.publications as publication
+            on publication.report = 'base.profit' and publication.report_date = orders.ordered_on
+    ) as known
+),
+
+taken_anew as (
+    insert into base.channels_of_drafts (report, report_date, customer_id)
+    select 'base.profit', %(report_date)s::date, credited.customer_id
+    from credited
+    inner join investor.publications as publication
+        on publication.report = 'base.profit' and publication.report_date = %(report_date)s::date
+    where not credited.is_touched
+    group by credited.customer_id
+    having count(credited.channel) = 0
 ),
 
 shares as (

@@ -28,6 +28,9 @@ where
 
 update base.product_costs set published = true where report_date = %(report_date)s::date and not published;
 
+-- Whose channel was new with this run is kept from now on.
+delete from base.channels_of_drafts where report = 'base.profit' and report_date = %(report_date)s::date;
+
 -- What is published now, how many rows each has, and what they add up to.
 select 'investor.daily_profit' as name, count(*) as rows, sum(hashtextextended(report.cells, 0)) as digest
 from (
