@@ -597,6 +597,12 @@ def test_a_secret_in_a_wrong_field_is_refused_and_not_repeated(
     assert "hunter2" not in "\n".join(problems)
 
 
+@pytest.mark.parametrize("channel", ["C0123456789", "G0123ABC", "CABCDEFGH", "#alerts", "alerts-of-data"])
+def test_a_channel_is_a_name_or_an_id(tmp_path: Path, channel: str) -> None:
+    """Of Slack's older ids some have no digit."""
+    assert problems_of(tmp_path, ROSTER.replace('"#alerts"', f'"{channel}"')) == []
+
+
 def test_a_misspelt_key_is_told_what_was_probably_meant(tmp_path: Path) -> None:
     """The suggestion is the nearest known key."""
     said = problems_of(tmp_path, ROSTER.replace("heartbeat:", "hartbeat:"))

@@ -126,9 +126,9 @@ def _roster(root: Fields, people: Mapping[str, Person], entries: Fields, name: s
 def read_channel(field: Field, write: str) -> str | None:
     """A Slack channel: its name, as Slack lets them be, or its id."""
     channel = field.text(write)
-    # An id has a digit: a word in capitals is a name that is written so.
+    # A word in capitals is a name that is written so; an id nearly always has a digit, and nine letters or more.
     account = re.fullmatch(r"#?(?=.*[0-9])([CDGUW][A-Z0-9]{6,20})", channel or "", re.ASCII)
-    if not channel or (account and channel[0] in "CG"):
+    if not channel or (account and channel[0] in "CG") or re.fullmatch(r"[CG][A-Z]{8,10}", channel):
         return channel
     if account and channel[0] == "#" and account[1][0] in "CG":
         field.complain(f"{account[1]}, a channel's id, without the #")
