@@ -101,8 +101,8 @@ def _complain_of_backends(conn_id: str) -> None:
             said = " ".join(str(getattr(error, "orig", error)).split())
             if name == "MetastoreBackend":
                 name = (
-                    f"it is not in {VARIABLE}{conn_id.upper()}, and Airflow's own database cannot be asked here;"
-                    " run this where Airflow runs, with its settings"
+                    f"it is not in {VARIABLE}{conn_id.upper()}, and Airflow's own database cannot be asked (in a shell:"
+                    " are Airflow's settings there?)"
                 )
             raise DeliveryFailed(
                 f"connection {conn_id!r} cannot be read: {name}: {type(error).__name__}: {said}"
