@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from oncall.config.yaml_fields import UNSPEAKABLE
 from oncall.core.errors import DeliveryFailed, LockedOut
+from oncall.core.plain_text import UNSPEAKABLE
 
 FIELDS = ("conn_type", "description", "host", "login", "password", "schema", "port", "extra")
 _JSON = '{"conn_type": "…", "host": "…", "login": "…", "password": "…", "extra": {…}}'

@@ -14,8 +14,8 @@ from typing import Any, TextIO
 
 from oncall.config import oncall_config
 from oncall.config.time_fields import NO_MOMENT, moment
-from oncall.config.yaml_fields import UNSPEAKABLE, shortened
 from oncall.core.errors import OncallError, Problem
+from oncall.core.plain_text import UNSPEAKABLE, shortened
 from oncall.core.rota.roster import Roster
 from oncall.core.wall_time import in_zone
 

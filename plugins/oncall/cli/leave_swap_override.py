@@ -19,7 +19,7 @@ from oncall.cli.command import (
     yes_argument,
 )
 from oncall.cli.roster_change import RosterChangeRequest, carry_out, day
-from oncall.config.yaml_fields import suggestion
+from oncall.config.near_names import suggestion
 from oncall.core.rota import change_words
 from oncall.core.rota.change import swap
 from oncall.core.rota.roster import Leave, Override, Roster

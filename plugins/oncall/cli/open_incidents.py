@@ -25,7 +25,7 @@ from oncall.cli.command import (
     warn,
     yes_argument,
 )
-from oncall.config.yaml_fields import suggestion
+from oncall.config.near_names import suggestion
 from oncall.core.errors import Unreadable
 from oncall.core.incidents.incident_words import NONE_ACKNOWLEDGED
 from oncall.core.promises.promise import Pipeline, business_day

@@ -16,13 +16,14 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from oncall.config.contract_spelling import misspelt, of_no_table
 from oncall.config.contract_table import NAME, ContractFile, TableReader, text_of
-from oncall.config.yaml_fields import UNSPEAKABLE, Source, read_yaml, shortened
+from oncall.config.yaml_fields import Source, read_yaml
 from oncall.core.data.data_contract import (
     CURRENCY,
     DEFAULT_CURRENCY,
     TableContract,
 )
 from oncall.core.errors import Problem
+from oncall.core.plain_text import UNSPEAKABLE, shortened
 
 _STANDARD = "what the Open Data Contract Standard v3.1 asks for"
 _WANTED = {  # by what pydantic calls the error

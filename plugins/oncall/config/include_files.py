@@ -17,8 +17,9 @@ from operator import attrgetter
 from pathlib import Path
 
 from oncall.config.roster_file import DAG_ID, FILE, TEAM, TEAMS
-from oncall.config.yaml_fields import Source, shortened
+from oncall.config.yaml_fields import Source
 from oncall.core.errors import Problem
+from oncall.core.plain_text import shortened
 
 MOST_BYTES = 1_000_000
 # Each is searched for secrets at each parse of a DAG file, a second for so many.

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from oncall.config.yaml_fields import Field, Fields, shortened, suggestion
+from oncall.config.near_names import suggestion
+from oncall.config.yaml_fields import Field, Fields
+from oncall.core.plain_text import shortened
 from oncall.core.rota.roster import Person, Rotation
 
 _WRITE_PEOPLE = "a mapping such as {DE-001: {name: …, opsgenie: …, slack: …}}"

@@ -12,8 +12,9 @@ from oncall.config.people_fields import check_reachable, read_manager, read_peop
 from oncall.config.public_holidays import read_public_holidays
 from oncall.config.rotation_fields import read_escalation, read_leave, read_overrides, read_rotation
 from oncall.config.time_fields import read_handoff, read_zone
-from oncall.config.yaml_fields import JOINING, Field, Fields, Source, read_alone, read_yaml
+from oncall.config.yaml_fields import Field, Fields, Source, read_alone, read_yaml
 from oncall.core.errors import Problem
+from oncall.core.plain_text import JOINING
 from oncall.core.rota.roster import Handoff, Person, Roster
 
 FILE = "roster.yaml"  # at the top of `include/`, and in each folder below TEAMS

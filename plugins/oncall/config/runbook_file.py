@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from oncall.config import dates
+from oncall.config.near_names import nearest
 from oncall.config.roster_file import TEAM, read_channel
 from oncall.config.schedule_field import read_schedule
 from oncall.config.time_fields import read_duration
-from oncall.config.yaml_fields import Field, Source, nearest, read_alone, read_yaml, shortened
+from oncall.config.yaml_fields import Field, Source, read_alone, read_yaml
 from oncall.core.errors import Problem
+from oncall.core.plain_text import shortened
 from oncall.core.promises.promise import USUALLY, Pipeline, Promise, Team, starts_at, weekdays_of
 from oncall.core.redaction import redacted
 from oncall.core.runbook import INSTEAD, SECTIONS, Runbook

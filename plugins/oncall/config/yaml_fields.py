@@ -11,73 +11,32 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
-from itertools import islice
 from typing import TypeVar
 
 import yaml  # its stubs are not worth one more pin
 
-from oncall.config import dates
+from oncall.config import dates, yaml_syntax
+from oncall.config.near_names import suggestion
 from oncall.config.yaml_nodes import BeyondMeasure, Node, NodeComposer
+from oncall.config.yaml_syntax import Slip
 from oncall.core.errors import Problem
+from oncall.core.plain_text import (
+    JOINING,
+    LONGEST_KEY,
+    LONGEST_TEXT,
+    UNSPEAKABLE_ON_A_LINE,
+    odd_sign,
+    shortened,
+    speakable,
+)
 from oncall.core.redaction import redacted
 
 T = TypeVar("T")
 
 MOST_PROBLEMS = 100
-LONGEST_TEXT = 1_000  # characters of one value
-LONGEST_KEY = 60
-MOST_NAMED = 30  # choices that a problem names
 MORE = "(more)"  # the key of the problem that stands for those beyond the hundredth
 
-# What no database, terminal or far side takes: control characters, halves of a surrogate pair; and what nobody sees, or
-# what turns the words around it. Lines and tabs apart, which a text may have where it may have several lines.
-_UNSEEN = (
-    "\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e"
-    "\u2060-\u206f\u2800\u3164\ufeff\uffa0\ufff0-\ufffb\ud800-\udfff\U000e0000-\U000e0fff"
-)
-UNSPEAKABLE = re.compile(f"[{_UNSEEN}]")
-_UNSPEAKABLE = re.compile(f"[\t\n{_UNSEEN}]")
-# What joins letters, or chooses how one looks: a name may have it, what is written to be compared may not.
-JOINING = re.compile("[\u200c\u200d\ufe00-\ufe0f]")
 _CURLY = "“”„‟«»‘’"  # the quotes of a word processor
-_CONFLICT = re.compile(r"^(?:<{7}|[|]{7}|>{7})(?: |$)", re.MULTILINE)
-_QUOTE = 'YAML that parses: "…" around what holds a : # @ % * { or a quote, and in one column what stands side by side'
-# What the parser says of its own grammar, in words of the file: found, and whether the slip is where it begins (a
-# brace or a quote that is left open is noticed in a later line).
-_SYNTAX = (
-    ("',' or '}'", "a { without its }, or two of its entries without a comma between them", True),
-    ("',' or ']'", "a [ without its ], or two of its entries without a comma between them", True),
-    ("unexpected end of stream", "a quote that is never closed", True),
-    ("unexpected document indicator", "a quote that is never closed before ---", True),
-    ("could not find expected ':'", "a line without the colon and space after its key", True),
-    (
-        "mapping values",
-        "a second colon in one value, or a key that is not in one column with the others",
-        False,
-    ),
-    ("cannot start any token", "a value that begins with a sign such as @ ` or %", False),
-    (
-        "expected '-'",
-        "a line that neither begins with - in the column of those before it nor is indented below",
-        False,
-    ),
-    ("expected key", "a line that is not in one column with the keys before it", False),
-    ("alphabetic or numeric", "a value that begins with * or &", False),
-    ("unknown escape", "a backslash within double quotes", False),
-    ("decimal number", "a backslash within double quotes", False),
-    ("Unicode character escape", "a backslash within double quotes", False),
-    ("a plain scalar", "a colon within a value", False),
-    ("a block scalar", "a value that begins with | or >", False),
-    ("mapping keys", "a value that begins with ?", False),
-    ("a tag", "a value that begins with !", False),
-    ("undefined tag", "a value that begins with !", False),
-    ("directive", "a line that begins with %", False),
-    ("incompatible", "a line that begins with %", False),
-    ("node content", "nothing where a value should be: a comma, ? or bracket too many", False),
-    ("<document start>", "a second text beside the first, such as a number before each line", False),
-    ("block sequence entries", "a - where no list can begin", False),
-)
 
 
 @dataclass
@@ -104,17 +63,20 @@ class Source:
         self.count += 1
         if self.count <= MOST_PROBLEMS:
             place = self.file if line is None else f"{self.file}:{line + self.first_line}"
-            self.found.append(Problem(place, *(_speakable(text) for text in (key, found, write))))
+            self.found.append(Problem(place, *(speakable(text) for text in (key, found, write))))
 
     def tells_of(self, key: str) -> bool:
         """Whether something is said of that very key."""
         return any(problem.key == key for problem in self.found)
 
+    def complain_of(self, slip: Slip | BeyondMeasure) -> None:
+        """Complain of the text as a whole."""
+        self.complain("(file)", slip.found, slip.write, slip.line)
+
     def complain_of_conflict(self, text: str) -> bool:
         """Complain of a merge that somebody has still to decide; whether there is one."""
-        if found := _CONFLICT.search(text):
-            write = "what is meant, without the lines that begin with <<<<<<<, ======= and >>>>>>>"
-            self.complain("(file)", "a merge conflict", write, text.count("\n", 0, found.start()))
+        if found := yaml_syntax.conflict(text):
+            self.complain_of(found)
         return found is not None
 
     def contain(self, read: Callable[[], T]) -> T | None:
@@ -183,7 +145,7 @@ class Field:
             self.complain(write)
         elif len(text) > LONGEST_TEXT:
             self.complain(f"{write}, in at most {LONGEST_TEXT} characters", f"{len(text)} characters")
-        elif _UNSPEAKABLE.search(text):
+        elif UNSPEAKABLE_ON_A_LINE.search(text):
             self.complain(f"{write}, without control characters and those that nobody sees")
         elif text[0] in _CURLY and text[-1] in _CURLY:
             self.complain(f"{write}, without the quotes of a word processor")
@@ -224,7 +186,7 @@ class Field:
         try:
             return None if text is None else parse(text)
         except ValueError:
-            self.complain(write, self.found + _odd_sign(text or ""))
+            self.complain(write, self.found + odd_sign(text or ""))
             return None
 
     def items(self, write: str) -> list[Field]:
@@ -264,7 +226,9 @@ class Field:
             entry.complain("each key itself", found="a merge key")
         elif names is not None and name not in names:
             entry.suggest(name, names, "one of", found="an unknown key")
-        elif not name or len(name) > LONGEST_KEY or _UNSPEAKABLE.search(name) or JOINING.search(name):
+        elif (
+            not name or len(name) > LONGEST_KEY or UNSPEAKABLE_ON_A_LINE.search(name) or JOINING.search(name)
+        ):
             entry.complain(
                 f"a name of 1 to {LONGEST_KEY} characters on one line, each of which is seen",
                 found=f"a key that is no name{name and f': {shortened(name)!a}'}",
@@ -303,15 +267,11 @@ def read_yaml(text: str, source: Source) -> Field | None:
     text = unicodedata.normalize("NFC", text)  # é is one letter, however a keyboard writes it
     try:
         node = NodeComposer(tagged).document(text)
-    except yaml.MarkedYAMLError as error:
-        _complain_of_syntax(text, error, source)
-        return None
     except yaml.YAMLError as error:
-        line, found = _unreadable_sign(text, error)
-        source.complain("(file)", found, "plain text, without it", line)
+        source.complain_of(yaml_syntax.slip(text, error, source.first_line))
         return None
     except BeyondMeasure as refused:
-        source.complain("(file)", refused.found, refused.write, refused.line)
+        source.complain_of(refused)
         return None
     return Field(source, "", 0, node)
 
@@ -328,90 +288,6 @@ def read_alone(text: str, key: str, read: Callable[[Field], T]) -> T | None:
 
     found = source.contain(alone)
     return None if source.problems else found
-
-
-def _complain_of_syntax(text: str, error: yaml.MarkedYAMLError, source: Source) -> None:
-    line = error.problem_mark.line if error.problem_mark else None
-    begun = error.context_mark.line if error.context_mark else line
-    said = ", ".join(str(part).strip() for part in (error.context, error.problem) if part)
-    found, there = next(((words, there) for of, words, there in _SYNTAX if of in said), (said, False))
-    if line is not None and begun is not None and begun < line:
-        line, other = (begun, line) if there else (line, begun)
-        noticed = "; it is noticed in line" if there else ", which begin in line"
-        found += f"{noticed} {other + source.first_line}"
-    write, rows = _QUOTE, text.split("\n")
-    for place in (
-        (line, line - 1) if line is not None else ()
-    ):  # the row after it is the one that does not fit
-        row = rows[place] if 0 <= place < len(rows) else ""
-        if odd := row[: len(row) - len(row.lstrip())].replace(" ", ""):
-            what = "a tab" if "\t" in odd else "a space"
-            found, line = f"{what} before the first word{_odd_sign(odd)}", place
-            write = "spaces in its place"
-            break
-    source.complain("(file)", found or "no YAML", write, line)
-
-
-def _unreadable_sign(text: str, error: yaml.YAMLError) -> tuple[int | None, str]:
-    """The line of what no YAML may hold, and its name."""
-    if odd := UNSPEAKABLE.search(text):
-        return text.count("\n", 0, odd.start()), f"the control character U+{ord(odd[0]):04X}"
-    return None, str(error).splitlines()[0]
-
-
-def _odd_sign(text: str) -> str:
-    """The sign that looks like one of the keyboard's and is none: a hyphen, colon, digit or space."""
-    for sign in text:
-        plain = unicodedata.normalize("NFKC", sign).isascii() or unicodedata.category(sign)[0] in "PSZN"
-        if not sign.isascii() and plain:
-            return f", with {unicodedata.name(sign, ascii(sign))} in it"
-    return ""
-
-
-def suggestion(text: str, known: Iterable[str], write: str) -> str:
-    """`write`, the choices, and which of them was probably meant."""
-    choices = [shortened(each) for each in known]
-    near = nearest(text, choices)
-    hint = f" (did you mean {near}?{_look_alikes(text, near)})" if near else ""
-    more = f" or {len(choices) - MOST_NAMED} others" if len(choices) > MOST_NAMED else ""
-    return f"{write} {', '.join(choices[:MOST_NAMED])}{more}{hint}"
-
-
-def nearest(text: str, choices: Iterable[str]) -> str:
-    """The choice that was probably meant, in capitals or not; "" when it is none of them."""
-    written = text[:LONGEST_KEY].casefold()
-    folded = {shortened(each).casefold(): each for each in islice(choices, LONGEST_TEXT)}
-    # Another number is another person: whoever takes the hint would have somebody else paged.
-    same = [each for each in folded if _numbers(each) & _numbers(written)]
-    found = get_close_matches(written, same, n=1, cutoff=0.6)
-    return folded[found[0]] if found else ""
-
-
-def _numbers(text: str) -> set[tuple[int, ...]]:
-    """The numbers in it, as they stand and with the letters that are taken for digits."""
-    both = (text, text.translate(str.maketrans("oil", "011")))
-    return {tuple(int(number) for number in re.findall(r"\d+", each, re.ASCII)) for each in both}
-
-
-def _look_alikes(text: str, meant: str) -> str:
-    """Of two names that may look the same: by which letter they differ, where no keyboard here has it."""
-    odd = (
-        each
-        for each in f"{text[:LONGEST_KEY]}{meant}"
-        if not each.isascii() and text.count(each) != meant.count(each)
-    )
-    letter = next(odd, "")
-    return f" They differ by {unicodedata.name(letter, ascii(letter))}" if letter else ""
-
-
-def shortened(text: str) -> str:
-    """The text, or the beginning of a long one; a secret is taken out before half of it is."""
-    text = redacted(text)
-    return text if len(text) <= LONGEST_KEY else f"{text[: LONGEST_KEY - 1]}…"
-
-
-def _speakable(text: str) -> str:
-    return _UNSPEAKABLE.sub("\ufffd", redacted(text))[:LONGEST_TEXT]
 
 
 def _clock(text: str) -> dt.time:

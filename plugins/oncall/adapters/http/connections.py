@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 
 from oncall.adapters.airflow_connections import extra_of, look_up_in_airflow
 from oncall.adapters.http.calls import CALL_S, Lanes
-from oncall.config.yaml_fields import UNSPEAKABLE
 from oncall.core.check_result import CheckResult
 from oncall.core.errors import DeliveryFailed, LockedOut, OncallError
+from oncall.core.plain_text import UNSPEAKABLE
 from oncall.core.redaction import redacted
 
 T = TypeVar("T")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from oncall.config.time_fields import NO_MOMENT, moment
-from oncall.config.yaml_fields import shortened
+from oncall.core.plain_text import shortened
 from oncall.core.rota import shift_words
 from oncall.core.rota.on_call import next_handoff, who_is_on_call
 from oncall.core.rota.roster import Roster
