@@ -181,10 +181,10 @@ LONG: dict[str, Any] = {"usual": usually({"transform": 1500.0}, {"transform": 72
             {"tasks": (WAITED, a_task("transform", "queued", "03:58")), "dag": a_dag(paused=True)},
             "stuck, transform cleared, no start since 03:58, DAG paused", "paused",
         ),
-        ({"run": BEGAN}, "stuck, no task started since 02:00", "Airflow"),
-        ({"run": BEGAN, "dag": a_dag(paused=True)}, "stuck, no task started since 02:00, DAG paused", "paused"),
+        ({"run": BEGAN}, "stuck, no task heard of since 02:00", "Airflow"),
+        ({"run": BEGAN, "dag": a_dag(paused=True)}, "stuck, no task heard of since 02:00, DAG paused", "paused"),
         ({"run": a_task("(run)", "running", "04:55")}, "running since 04:55, first task to start", "Airflow"),
-        ({"tasks": (WAITED,)}, "stuck since 02:10, nothing follows wait_for_upstream", "Airflow"),
+        ({"tasks": (WAITED,)}, "stuck since 02:10, nothing heard after wait_for_upstream", "Airflow"),
         ({"tasks": (WAITED,), "dag": a_dag(paused=True)}, "stuck since 02:10, DAG paused", "paused"),
         (
             {"tasks": (a_task("check", ended="04:55"),)}, "running, check ended at 04:55, next task to start",

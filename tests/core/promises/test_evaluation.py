@@ -403,11 +403,11 @@ CAUSES: list[tuple[dict[str, Any], str, str, tuple[str, ...]]] = [
     ),
     (
         {"tasks": (WAITED,)},
-        "stuck", "nothing has started since wait_for_upstream ended at 02:10", ("workers",),
+        "stuck", "nothing was heard of since wait_for_upstream ended at 02:10", ("workers",),
     ),
     (
         {"run": BEGAN, "dag": a_dag()},
-        "stuck", "no task has started since its run began at 02:00", ("workers",),
+        "stuck", "no task was heard of since its run began at 02:00", ("workers",),
     ),
     (
         {"tasks": (WAITED, a_task("publish", ended="02:20"))},
@@ -415,11 +415,11 @@ CAUSES: list[tuple[dict[str, Any], str, str, tuple[str, ...]]] = [
     ),
     (
         {"tasks": (WAITED,), "dag": a_dag(paused=True)},
-        "stuck", "nothing has started since wait_for_upstream ended at 02:10: the DAG is paused (as of 04:00)", (),
+        "stuck", "nothing was heard of since wait_for_upstream ended at 02:10: the DAG is paused (as of 04:00)", (),
     ),
     (
         {"run": a_task(RUN, "running", "02:00"), "dag": a_dag(paused=True)},
-        "stuck", "no task has started since its run began at 02:00: the DAG is paused (as of 04:00)", (),
+        "stuck", "no task was heard of since its run began at 02:00: the DAG is paused (as of 04:00)", (),
     ),
     (
         {"tasks": (WAITED, a_task("transform", "queued", "03:58")), "dag": a_dag(paused=True)},
@@ -427,19 +427,19 @@ CAUSES: list[tuple[dict[str, Any], str, str, tuple[str, ...]]] = [
     ),
     (
         {"tasks": (a_task("wait_for_upstream", ended="04:00"),), "dag": a_dag(paused=True)},
-        "stuck", "nothing has started since wait_for_upstream ended at 04:00: the DAG is paused (as of 04:00)", (),
+        "stuck", "nothing was heard of since wait_for_upstream ended at 04:00: the DAG is paused (as of 04:00)", (),
     ),
     (  # seen before it ended: it may have been unpaused since
         {"tasks": (a_task("wait_for_upstream", ended="04:10"),), "dag": a_dag(paused=True)},
-        "stuck", "nothing has started since wait_for_upstream ended at 04:10", ("workers",),
+        "stuck", "nothing was heard of since wait_for_upstream ended at 04:10", ("workers",),
     ),
     (
         {"run": BEGAN, "dag": a_dag(), "schedule": "0 2 * * *"},
-        "stuck", "no task has started since its run began at 02:00", ("workers",),
+        "stuck", "no task was heard of since its run began at 02:00", ("workers",),
     ),
     (  # somebody has unpaused it since: else the run would not have begun
         {"run": a_task(RUN, "running", "04:05"), "dag": a_dag(paused=True)},
-        "stuck", "no task has started since its run began at 04:05", ("workers",),
+        "stuck", "no task was heard of since its run began at 04:05", ("workers",),
     ),
     (
         {"tasks": (a_task("publish", ended="02:20", error="marked as success by B"),)},

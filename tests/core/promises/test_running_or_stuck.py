@@ -82,7 +82,7 @@ def test_a_known_lock_is_stuck_at_once() -> None:
     ("tasks", "clock", "found"),
     [
         ((WAITED,), "02:19:59", ("running", "wait_for_upstream ended at 02:10, the next task is to start")),
-        ((WAITED,), "02:20", ("stuck", "nothing has started since wait_for_upstream ended at 02:10")),
+        ((WAITED,), "02:20", ("stuck", "nothing was heard of since wait_for_upstream ended at 02:10")),
         (
             (WAITED, a_task("check", "queued", "05:30")), "05:39:59",
             ("running", "check was cleared and is about to start again, since 05:30"),
@@ -113,7 +113,7 @@ def test_what_is_about_to_start_has_ten_minutes(
         ({"run": a_task(RUN, "running", "04:55")}, "05:04:59.999999",
          Why("running", "its run began at 04:55, the first task is to start", (RUN,))),
         ({"run": a_task(RUN, "running", "04:55")}, "05:05",
-         Why("stuck", "no task has started since its run began at 04:55", ("workers",))),
+         Why("stuck", "no task was heard of since its run began at 04:55", ("workers",))),
     ],
 )  # fmt: skip
 def test_what_is_late_and_about_to_start_runs(facts: dict[str, Any], clock: str, found: Why) -> None:

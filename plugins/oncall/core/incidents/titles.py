@@ -30,7 +30,7 @@ SPARED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\bin (\S+) since [^,]*, blocked by ", r"in \1, blocked by "),
         (r"(\bheld: \S+ found .*), expected .*$", r"\1"),
         (r"(\bheld: \S+ found \S+) in \S+$", r"\1"),
-        (r"\bstuck since ([\d:]+), nothing follows \S+", r"no task has started since \1"),
+        (r"\bstuck since ([\d:]+), nothing heard after \S+", r"nothing heard since \1"),
         (r"\b(unreachable|cannot be read) since [^,;]*$", r"\1"),
         (r"(\bCannot see if .* published) \(due [^()]*\): ", r"\1: "),
         (r"\bCannot see if (.*) (?:is|are) published: ", r"Cannot see \1: "),

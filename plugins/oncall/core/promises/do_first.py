@@ -34,8 +34,9 @@ _KNOWN: dict[Kind, str] = {
     "An error that stays, such as a missing column or a full disk: do not wait, read *Failed* now.",
     "paused on its way": "unpause the {dags}: the run goes on by itself then. Start no second one beside it.\n"
     "Ask who paused it, but do not wait for the answer.",
-    "nothing follows": f"{_LOOK_FOR}: no task of it runs.",
-    "nothing started": f"{_LOOK_FOR}: the run waits for all of them.",
+    "unheard": "look in Airflow whether a task of it runs.\n"
+    f"None does: {_LOOK_FOR}.\n"
+    "One does: it hangs before its first line. Clear it, once.",
     "blocked": "end what blocks it. Is it a load of the {team}? Ask them to.",
     "unusual": "ask the owners whether that is true.\n"
     "It is: release it with a note, then run the day again.\n"

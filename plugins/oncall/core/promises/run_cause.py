@@ -154,15 +154,15 @@ def _begun(facts: Facts, at: dt.datetime, tz: dt.tzinfo) -> Why:
     """The scheduler has started the run, and no task of it was heard of."""
     run = facts.run
     assert run is not None
-    began, brief = f"its run began at {(since := clock(run.started_at, tz))}", "stuck, no task started since"
+    began, brief = f"its run began at {(since := clock(run.started_at, tz))}", "stuck, no task heard of since"
     if paused := _paused(facts, run.started_at, tz):
-        detail = f"no task has started since {began}{paused}"
+        detail = f"no task was heard of since {began}{paused}"
         return _paused_on_its_way(detail, f"{brief} {since}")
     if at < run.started_at + STARTS_WITHIN:
         brief = f"running since {since}, first task to start"
         return Why("running", f"{began}, the first task is to start", (RUN,), brief, kind="starting")
-    detail = f"no task has started since {began}"
-    return Why("stuck", detail, (WORKERS,), f"{brief} {since}", kind="nothing started")
+    detail = f"no task was heard of since {began}"
+    return Why("stuck", detail, (WORKERS,), f"{brief} {since}", kind="unheard")
 
 
 def _between_tasks(facts: Facts, at: dt.datetime, tz: dt.tzinfo) -> Why:
@@ -176,12 +176,12 @@ def _between_tasks(facts: Facts, at: dt.datetime, tz: dt.tzinfo) -> Why:
         return Why("failed", detail, ("publish",), brief, rests_on=(), kind="green")
     over = f"{last.task_id} ended at {ended}"
     if paused := _paused(facts, last.ended_at or last.started_at, tz):
-        return _paused_on_its_way(f"nothing has started since {over}{paused}", f"stuck since {ended}")
+        return _paused_on_its_way(f"nothing was heard of since {over}{paused}", f"stuck since {ended}")
     if at < (last.ended_at or last.started_at) + STARTS_WITHIN:
         brief = f"running, {over}, next task to start"
         return Why("running", f"{over}, the next task is to start", (last.task_id,), brief, kind="starting")
-    brief = f"stuck since {ended}, nothing follows {last.task_id}"
-    return Why("stuck", f"nothing has started since {over}", (WORKERS,), brief, kind="nothing follows")
+    brief = f"stuck since {ended}, nothing heard after {last.task_id}"
+    return Why("stuck", f"nothing was heard of since {over}", (WORKERS,), brief, kind="unheard")
 
 
 def open_task(facts: Facts) -> Task | None:
