@@ -3,24 +3,28 @@
 delete from base.experiment_growth where report_date = %(report_date)s::date;
 
 insert into base.experiment_growth (report_date, experiment, variant, customer_id, status, switched)
+-- Whoever a published day has counted in another variant.
+with switched as (
+    select distinct assigned.experiment, assigned.customer_id, assigned.variant
+    from master.experiment_assignments as assigned
+    inner join base.variants_published as published
+        on published.experiment = assigned.experiment and published.customer_id = assigned.customer_id
+    where published.variant <> assigned.variant
+)
+
 select
     %(report_date)s::date,
     assigned.experiment,
     assigned.variant,
     assigned.customer_id,
     coalesce(growth.status, 'inactive'),
-    coalesce(assigned.variant <> known.first or assigned.variant <> known.last, false)
+    switched.customer_id is not null
 from master.experiment_assignments as assigned
-left join (
-    select
-        published.experiment,
-        published.customer_id,
-        min(published.variant) as first,
-        max(published.variant) as last
-    from base.variants_published as published
-    group by published.experiment, published.customer_id
-) as known
-    on known.experiment = assigned.experiment and known.customer_id = assigned.customer_id
+left join switched
+    on
+        switched.experiment = assigned.experiment
+        and switched.customer_id = assigned.customer_id
+        and switched.variant = assigned.variant
 left join base.growth as growth
     on growth.customer_id = assigned.customer_id and growth.report_date = %(report_date)s::date
 where assigned.assigned_at < %(day_end)s::timestamptz

@@ -6,25 +6,29 @@
 delete from base.unit_profit where report_date = %(report_date)s::date;
 
 insert into base.unit_profit (report_date, experiment, variant, customer_id, profit, pre_profit, days, switched)
+-- Whoever a published day has counted in another variant.
+with switched as (
+    select distinct assigned.experiment, assigned.customer_id, assigned.variant
+    from master.experiment_assignments as assigned
+    inner join base.variants_published as published
+        on published.experiment = assigned.experiment and published.customer_id = assigned.customer_id
+    where published.variant <> assigned.variant
+),
+
 -- The day of each assignment is worked out once, not for each line that is joined to it.
-with assigned as materialized (
+assigned as materialized (
     select
         assignment.experiment,
         assignment.variant,
         assignment.customer_id,
         base.day_of(assignment.assigned_at, %(zone)s) as day,
-        coalesce(assignment.variant <> known.first or assignment.variant <> known.last, false) as switched
+        switched.customer_id is not null as switched
     from master.experiment_assignments as assignment
-    left join (
-        select
-            published.experiment,
-            published.customer_id,
-            min(published.variant) as first,
-            max(published.variant) as last
-        from base.variants_published as published
-        group by published.experiment, published.customer_id
-    ) as known
-        on known.experiment = assignment.experiment and known.customer_id = assignment.customer_id
+    left join switched
+        on
+            switched.experiment = assignment.experiment
+            and switched.customer_id = assignment.customer_id
+            and switched.variant = assignment.variant
     where assignment.assigned_at < %(day_end)s::timestamptz
 )
 
