@@ -806,12 +806,9 @@ create index if not exists growth_new on base.growth (customer_id, report_date) 
 
 -- Whose acquisition channel a run of a published day has taken from upstream: until it is published nothing keeps it, for it
 -- may be what the day is held for.
-create table if not exists base.channels_of_drafts (
-    report text not null,
-    report_date date not null,
-    customer_id bigint not null
-);
-create index if not exists channels_of_drafts_customer on base.channels_of_drafts (report, report_date, customer_id);
+alter table base.profit add column if not exists channel_is_new boolean not null default false;
+alter table base.engagement add column if not exists channel_is_new boolean not null default false;
+alter table base.growth add column if not exists channel_is_new boolean not null default false;
 
 -- Per assigned customer: profit from the day of assignment to the report date, both included. `pre_profit`: of the 28 days
 -- before the assignment. `days`: how many since it, that day and the report date included.
@@ -864,7 +861,6 @@ begin
             ('marketing', 'The spend on a channel, and whether lines were sold to allot it to'),
             ('engagement', 'Customers with a session on the day'),
             ('growth', 'Customers who were active on the day or on the day before'),
-            ('channels_of_drafts', 'Whose acquisition channel is of a run that is not published: nothing keeps it'),
             ('unit_profit', 'Profit of each assigned customer since the assignment'),
             ('experiment_growth', 'What base.growth says of each assigned customer'),
             ('variants_published', 'In which variants a customer was when a day was published: in more than one, nothing counts')
@@ -902,6 +898,7 @@ begin
                 ('profit', 'revenue - cost - refunds - marketing'),
                 ('acquisition_channel', 'The customer''s on the day of the order, where no touch has the credit'),
                 ('channel', 'Who has the credit or was paid; of customers, through whom they came, as of then'),
+                ('channel_is_new', 'A run that is not published has taken the channel from upstream: nothing keeps it'),
                 ('ordered_on', 'Business day of the order'),
                 ('cancelled_on', 'Business day of its cancellation'),
                 ('unit_cost', 'What a piece cost on the day'),

@@ -26,7 +26,6 @@ REPORT = "investor.daily_engagement"
 # Whatever the pipeline writes about a report date.
 _REPORT_ROWS = (
     "base.engagement",
-    "base.channels_of_drafts",
     "base.daily_engagement_draft",
     "base.daily_engagement_by_channel_draft",
     "investor.daily_engagement",

@@ -7,10 +7,6 @@ with forgotten as (
     delete from base.engagement where report_date = %(report_date)s::date
 ),
 
-forgotten_channels as (
-    delete from base.channels_of_drafts where report = 'base.engagement' and report_date = %(report_date)s::date
-),
-
 used as (
     select
         session.customer_id,
@@ -27,16 +23,7 @@ kept as (
     from base.engagement as built
     inner join investor.publications as publication
         on publication.report = 'base.engagement' and publication.report_date = built.report_date
-    where
-        built.report_date = %(report_date)s::date
-        and not exists (
-            select
-            from base.channels_of_drafts as taken
-            where
-                taken.report = 'base.engagement'
-                and taken.report_date = built.report_date
-                and taken.customer_id = built.customer_id
-        )
+    where built.report_date = %(report_date)s::date and not built.channel_is_new
     group by built.customer_id
 ),
 
@@ -49,15 +36,7 @@ known_before as materialized (
                 select built.channel
                 from base.known_near('base.engagement', %(report_date)s::date) as known (day)
                 inner join base.engagement as built on built.report_date = known.day and built.customer_id = used.customer_id
-                where
-                    not exists (
-                        select
-                        from base.channels_of_drafts as taken
-                        where
-                            taken.report = 'base.engagement'
-                            and taken.report_date = built.report_date
-                            and taken.customer_id = built.customer_id
-                    )
+                where not built.channel_is_new
                 order by abs(known.day - %(report_date)s::date), known.day
                 limit 1
             )
@@ -67,18 +46,9 @@ known_before as materialized (
         used.features
     from used
     left join kept on kept.customer_id = used.customer_id
-),
-
-taken_anew as (
-    insert into base.channels_of_drafts (report, report_date, customer_id)
-    select 'base.engagement', %(report_date)s::date, known_before.customer_id
-    from known_before
-    inner join investor.publications as publication
-        on publication.report = 'base.engagement' and publication.report_date = %(report_date)s::date
-    where known_before.channel is null
 )
 
-insert into base.engagement (report_date, customer_id, channel, sessions, seconds, features)
+insert into base.engagement (report_date, customer_id, channel, sessions, seconds, features, channel_is_new)
 select
     %(report_date)s::date,
     known_before.customer_id,
@@ -94,5 +64,10 @@ select
     ),
     known_before.sessions,
     known_before.seconds,
-    known_before.features
+    known_before.features,
+    known_before.channel is null and exists (
+        select
+        from investor.publications as publication
+        where publication.report = 'base.engagement' and publication.report_date = %(report_date)s::date
+    )
 from known_before;

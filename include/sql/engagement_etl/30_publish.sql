@@ -11,7 +11,7 @@ select investor.publish_draft(
 );
 
 -- Whose channel was new with this run is kept from now on.
-delete from base.channels_of_drafts where report = 'base.engagement' and report_date = %(report_date)s::date;
+update base.engagement set channel_is_new = false where report_date = %(report_date)s::date and channel_is_new;
 
 -- What is published now, how many rows each has, and what they add up to.
 select 'investor.daily_engagement' as name, count(*) as rows, sum(hashtextextended(report.cells, 0)) as digest

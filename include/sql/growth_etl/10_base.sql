@@ -8,25 +8,12 @@ with forgotten as (
     delete from base.growth where report_date = %(report_date)s::date
 ),
 
-forgotten_channels as (
-    delete from base.channels_of_drafts where report = 'base.growth' and report_date = %(report_date)s::date
-),
-
 kept as (
     select built.customer_id, max(built.channel) as channel
     from base.growth as built
     inner join investor.publications as publication
         on publication.report = 'base.growth' and publication.report_date = built.report_date
-    where
-        built.report_date = %(report_date)s::date
-        and not exists (
-            select
-            from base.channels_of_drafts as taken
-            where
-                taken.report = 'base.growth'
-                and taken.report_date = built.report_date
-                and taken.customer_id = built.customer_id
-        )
+    where built.report_date = %(report_date)s::date and not built.channel_is_new
     group by built.customer_id
 ),
 
@@ -49,33 +36,16 @@ known_before as materialized (
                 select built.channel
                 from base.known_near('base.growth', %(report_date)s::date) as known (day)
                 inner join base.growth as built on built.report_date = known.day and built.customer_id = active.customer_id
-                where
-                    not exists (
-                        select
-                        from base.channels_of_drafts as taken
-                        where
-                            taken.report = 'base.growth'
-                            and taken.report_date = built.report_date
-                            and taken.customer_id = built.customer_id
-                    )
+                where not built.channel_is_new
                 order by abs(known.day - %(report_date)s::date), known.day
                 limit 1
             )
         ) as channel
     from active
     left join kept on kept.customer_id = active.customer_id
-),
-
-taken_anew as (
-    insert into base.channels_of_drafts (report, report_date, customer_id)
-    select 'base.growth', %(report_date)s::date, known_before.customer_id
-    from known_before
-    inner join investor.publications as publication
-        on publication.report = 'base.growth' and publication.report_date = %(report_date)s::date
-    where known_before.channel is null
 )
 
-insert into base.growth (report_date, customer_id, channel, status)
+insert into base.growth (report_date, customer_id, channel, status, channel_is_new)
 select
     %(report_date)s::date,
     active.customer_id,
@@ -99,6 +69,11 @@ select
             where session.customer_id = active.customer_id and session.started_at < %(day_before_start)s::timestamptz
         ) is not null then 'resurrected'
         else 'new'
-    end
+    end,
+    active.channel is null and exists (
+        select
+        from investor.publications as publication
+        where publication.report = 'base.growth' and publication.report_date = %(report_date)s::date
+    )
 from known_before as active
 order by active.customer_id;

@@ -11,7 +11,7 @@ select investor.publish_draft(
 );
 
 -- Whose channel was new with this run is kept from now on.
-delete from base.channels_of_drafts where report = 'base.growth' and report_date = %(report_date)s::date;
+update base.growth set channel_is_new = false where report_date = %(report_date)s::date and channel_is_new;
 
 -- What is published now, how many rows each has, and what they add up to.
 select 'investor.daily_growth' as name, count(*) as rows, sum(hashtextextended(report.cells, 0)) as digest
@@ -21,6 +21,8 @@ from (
     select channel::text from investor.daily_growth_by_channel as channel where report_date = %(report_date)s::date
 ) as report
 union all
-select 'base.growth', count(*), sum(hashtextextended(customer::text, 0))
+select 'base.growth', count(*), sum(hashtextextended(row(
+    customer.report_date, customer.customer_id, customer.channel, customer.status
+)::text, 0))
 from base.growth as customer
 where report_date = %(report_date)s::date;

@@ -99,10 +99,6 @@ forgotten_lines as (
     delete from base.profit where report_date = %(report_date)s::date
 ),
 
-forgotten_channels as (
-    delete from base.channels_of_drafts where report = 'base.profit' and report_date = %(report_date)s::date
-),
-
 forgotten_costs as (
     delete from base.product_costs where report_date = %(report_date)s::date and not published
 ),
@@ -367,14 +363,7 @@ credited as materialized (
                                 from investor.publications as known
                                 where known.report = 'base.profit' and known.report_date = kept.report_date
                             )
-                            and not exists (
-                                select
-                                from base.channels_of_drafts as taken
-                                where
-                                    taken.report = 'base.profit'
-                                    and taken.report_date = kept.report_date
-                                    and taken.customer_id = kept.customer_id
-                            )
+                            and not kept.channel_is_new
                         order by kept.report_date desc
                         limit 1
                     )
@@ -384,17 +373,6 @@ credited as materialized (
         left join investor.publications as publication
             on publication.report = 'base.profit' and publication.report_date = orders.ordered_on
     ) as known
-),
-
-taken_anew as (
-    insert into base.channels_of_drafts (report, report_date, customer_id)
-    select 'base.profit', %(report_date)s::date, credited.customer_id
-    from credited
-    inner join investor.publications as publication
-        on publication.report = 'base.profit' and publication.report_date = %(report_date)s::date
-    where not credited.is_touched
-    group by credited.customer_id
-    having count(credited.channel) = 0
 ),
 
 shares as (
@@ -517,7 +495,7 @@ costs as (
 
 insert into base.profit (
     report_date, order_id, line_no, customer_id, sold, cancelled, revenue, cost, refunds, marketing, profit,
-    acquisition_channel
+    acquisition_channel, channel_is_new
 )
 select
     %(report_date)s::date,
@@ -531,7 +509,12 @@ select
     lines.refunds,
     allotment.marketing,
     lines.revenue - lines.cost - lines.refunds - allotment.marketing,
-    credited.acquisition_channel
+    credited.acquisition_channel,
+    credited.acquisition_channel is not null and credited.channel is null and exists (
+        select
+        from investor.publications as publication
+        where publication.report = 'base.profit' and publication.report_date = %(report_date)s::date
+    )
 from lines
 inner join credited on credited.order_id = lines.order_id
 inner join (

@@ -29,7 +29,7 @@ where
 update base.product_costs set published = true where report_date = %(report_date)s::date and not published;
 
 -- Whose channel was new with this run is kept from now on.
-delete from base.channels_of_drafts where report = 'base.profit' and report_date = %(report_date)s::date;
+update base.profit set channel_is_new = false where report_date = %(report_date)s::date and channel_is_new;
 
 -- What is published now, how many rows each has, and what they add up to.
 select 'investor.daily_profit' as name, count(*) as rows, sum(hashtextextended(report.cells, 0)) as digest
@@ -39,6 +39,9 @@ from (
     select channel::text from investor.daily_profit_by_channel as channel where report_date = %(report_date)s::date
 ) as report
 union all
-select 'base.profit', count(*), sum(hashtextextended(line::text, 0))
+select 'base.profit', count(*), sum(hashtextextended(row(
+    line.report_date, line.order_id, line.line_no, line.customer_id, line.sold, line.revenue, line.cost, line.refunds,
+    line.marketing, line.profit, line.cancelled, line.acquisition_channel
+)::text, 0))
 from base.profit as line
 where report_date = %(report_date)s::date;
