@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from oncall.core.incidents.incident import Incident
+from oncall.core.promises.facts import Dag
 from oncall.usecases.evaluate import evaluate, overtaken
 from tests.usecases.conftest_night import DAY, FakeWorld, Night, at
 
@@ -105,3 +106,25 @@ def test_a_look_is_overtaken_by_what_was_decided_while_it_was_made(
     decided = Incident(KEY, "growth_etl", DAY, at("04:00"), seen_at=looked_at + dt.timedelta(seconds=later_s))
     now = looked_at + dt.timedelta(seconds=lived_s)
     assert overtaken([decided], looked_at, now) == is_overtaken
+
+
+def test_who_speaks_for_others_is_not_called_late_by_a_sender_that_has_not_looked(night: Night) -> None:
+    """Its own report is published: the page, written from what stands in the store, names the missing one alone."""
+    dags = ("engagement_etl", "growth_etl", "profit_etl")
+    for dag_id in dags:
+        night.world.missing(dag_id)
+        night.runs.seen[dag_id] = Dag(at("04:29"), paused=True)
+    night.look("04:30")
+    speaker = night.pager.paged[-1].key.partition(":")[0]
+    *there, _ = sorted(dags, key=lambda dag_id: dag_id != speaker)
+    for dag_id in there:
+        night.world.publish(dag_id, at("04:40"))
+    night.look("04:45")
+    night.now = at("05:00")
+    night.only_look()
+    night.seen = None
+    night.send("05:00")
+    page = night.pager.paged[-1]
+    assert (page.priority, page.key.partition(":")[0]) == ("P1", speaker)
+    assert "reports" not in page.title
+    assert "2 reports" not in night.chat.posts[-1][0].title

@@ -88,6 +88,14 @@ def test_whoever_ends_a_warning_does_not_end_the_promise(clock: str, promised: b
     assert said_by(plan)[0].text.splitlines()[1] == f"It is not published. {rest}"
 
 
+def test_a_published_leader_says_nothing_of_what_its_follower_misses() -> None:
+    """The one that speaks for both is there, the other is not."""
+    leader = an_incident(verdict="kept", cause="stuck")
+    missing = replace(an_incident(verdict="broken"), key="profit_etl:2026-11-22", leader=leader.key)
+    plan = resolve(a_case(incident=leader), (missing,), a_scene("05:20"), "anna", "known")
+    assert "It is not published." in said_by(plan)[0].text
+
+
 def test_followers_end_with_their_leader() -> None:
     """Each in its own timeline; the alerts are the leader's."""
     follower = an_incident(ENGAGEMENT, leader=KEY)

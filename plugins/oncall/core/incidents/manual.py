@@ -26,7 +26,8 @@ def resolve(
     rest = "Nobody is paged for this any more."
     if any(one.due and one.due > scene.at for one in context.members):
         rest = "It is not due yet: should it be missing then, that pages all the same."
-    published = context.incident.published  # it was opened for a run after that
+    # They were opened for runs after that.
+    published = all(one.published for one in (context.incident, *followers))
     state = "The published report stands." if published else "It is not published."
     lines = [f"Note: {note}", f"{state} {rest}"]
     message = context.notice(scene, "resolved-by-hand", title, lines)

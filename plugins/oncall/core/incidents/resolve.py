@@ -42,7 +42,7 @@ def changed(context: IncidentContext, scene: Scene) -> Plan | None:
     said_now = context.told_now or incident.paged_at == scene.at
     if lead is None or lead.why is None or (not said_now and _settling(context, lead, scene)):
         return None
-    now = replace(incident.told(lead.why), verdict=lead.verdict)
+    now = replace(incident.told(lead.why), verdict=context.members[0].verdict)
     news: list[PromiseStatus] = []
     if incident.paged:  # a page tells of late tables too, and that they have come is told in turn
         now = replace(now, warned=tuple(dict.fromkeys((*incident.warned, *_late_tables(context)))))
