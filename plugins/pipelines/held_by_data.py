@@ -19,6 +19,7 @@ _EXPECTED = {
     "P0": "no objection from a trigger",
     "42501": "our role's right to read and write what the SQL names, also behind a view",
     "55000": "materialized views that have been filled",
+    "42P22": "texts whose collations go together",
     "42P01": _IS_THERE,
     "42703": _IS_THERE,
     "42804": _IS_THERE,
