@@ -664,6 +664,9 @@ def test_a_product_of_which_each_line_has_its_own_price_is_no_question(
         ),
         changed("order_lines", "unit_price = 0, discount = 0", "product_id in (7, 8)"),
         changed("order_lines", "discount = round(quantity * unit_price * 0.3, 2)"),
+        # something small that every third order has
+        "insert into master.order_lines select order_id, 1 + count(*), 7, 1, 9.90, 0, max(updated_at)"
+        f" from master.order_lines where {OF_THE_DAY['order_lines']} and abs(hashtext(order_id::text)) % 3 = 0 group by order_id",
     ],
 )
 def test_dearer_goods_a_sale_and_a_gift_are_ordinary(a_day: Any, ordinary: str) -> None:

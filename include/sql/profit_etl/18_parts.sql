@@ -108,8 +108,12 @@ alike as (
 ),
 
 in_a_row as (
-    select ordered.order_id, lag(ordered.order_id) over (order by ordered.order_id) as order_before
+    select
+        ordered.order_id,
+        given.back,
+        lag(ordered.order_id, given.back) over (partition by given.back order by ordered.order_id) as order_before
     from ordered
+    cross join (values (1), (2)) as given (back)
     where ordered.stands
 ),
 
@@ -403,11 +407,14 @@ measured (measure, part, kind, amount, of_all, rows) as (
                 ),
                 sold.lines
             ),
-            -- A join that is off by one.
+            -- A join that is off by one: what many buy is in the order before that one as often.
             (
                 'lines_again', 'same article and money in the order before', 'again',
                 (
-                    select count(*)
+                    select
+                        greatest(
+                            count(*) filter (where in_a_row.back = 1) - count(*) filter (where in_a_row.back = 2), 0
+                        )
                     from lines
                     inner join in_a_row on in_a_row.order_id = lines.order_id
                     where
