@@ -14,6 +14,7 @@ _FITS = "numbers and dates that fit their columns"
 _IS_THERE = "tables and columns as the SQL reads them"
 # What was expected where PostgreSQL says so: by its code, or the code's class.
 _EXPECTED = {
+    "21": "one row where one is asked for",
     "22": _FITS,  # a number or a date out of range
     "23": _FITS,  # nothing, or twice, where it must not be
     "P0": "no objection from a trigger",
