@@ -979,11 +979,11 @@ begin
             report, report_date, column_name, old_value, new_value, reason, run_id, restated_at, row_key, currency
         )
         select
-            $1, $2, cell.name, cell.old_value, cell.new_value, $3, $4, $5, coalesce(old.row_key, new.row_key),
+            $1, $2, cell.name, cell.old_value, cell.new_value, $3, $4, $5, array_to_string(coalesce(old.key, new.key), '/'),
             coalesce(new.cells ->> 'currency', old.cells ->> 'currency')
-        from (select %1$s as row_key, to_jsonb(t) as cells from %2$s as t where t.report_date = $2) as old
-        full join (select %1$s as row_key, to_jsonb(t) as cells from %3$s as t where t.report_date = $2) as new
-            on new.row_key = old.row_key
+        from (select array[%1$s]::text[] as key, to_jsonb(t) as cells from %2$s as t where t.report_date = $2) as old
+        full join (select array[%1$s]::text[] as key, to_jsonb(t) as cells from %3$s as t where t.report_date = $2) as new
+            on new.key = old.key
         cross join lateral (
             select coalesce(was.key, now.key) as name, was.value as old_value, now.value as new_value
             from jsonb_each_text(coalesce(old.cells, '{}')) as was
@@ -991,8 +991,7 @@ begin
         ) as cell
         where cell.old_value is distinct from cell.new_value and cell.name <> all ($6)
         $statement$,
-        coalesce((select 'concat_ws(''/'', ' || string_agg(format('t.%I', name), ', ' order by nth) || ')'
-            from unnest(key_columns) with ordinality as part (name, nth)), quote_literal('')),
+        (select string_agg(format('t.%I', name), ', ' order by nth) from unnest(key_columns) with ordinality as part (name, nth)),
         published, draft
     ) using published::text, of_day, because, by_run, coalesce(at, clock_timestamp()), key_columns || 'report_date'::text;
     get diagnostics noted = row_count;

@@ -33,6 +33,16 @@ PAIR = ("profit_etl", "unit_profit_experiments")
 INCLUDE = Path(__file__).resolve().parents[2] / "include"
 
 
+def test_a_slash_in_the_name_of_an_experiment_restates_nothing(shop: Any, run: Run) -> None:
+    """Variant b/c of a is not variant c of a/b, though a restatement writes both alike."""
+    for customer, experiment, variant in ((1, "a", "b/c"), (2, "a/b", "c")):
+        assigned = {"customer_id": customer, "experiment": experiment, "variant": variant}
+        add(shop, "experiment_assignments", assigned)
+    run(*PAIR)
+    run(*PAIR)
+    assert rows(shop, "select * from investor.restatements") == []
+
+
 def test_unit_profit_equals_the_plain_calculation(generated: Any) -> None:
     """n, mean, variance, difference and Welch's interval of every variant, on the last generated day."""
     master = Master(generated)
