@@ -412,7 +412,7 @@ alter table base.readings add column if not exists passed boolean;
 alter table base.readings add column if not exists held boolean not null default false;
 
 -- Published days, and whether their base models and parts are those that were published: a run since then has made them
--- anew and is at it, or its checks, or those of one before it, have held it (`is_held`).
+-- anew and is at it; or its checks, or those of one before it, have held it, or it has died by now (`is_held`).
 create or replace view base.published_days as
 select
     publication.report,
@@ -420,6 +420,7 @@ select
     beside.as_published,
     not beside.as_published and (
         coalesce(reading.held, false)
+        or reading.read_at < clock_timestamp() - interval '1 hour'
         or exists (
             select
             from investor.checks as failed
@@ -918,7 +919,7 @@ begin
                 ('lowest_price', 'What was paid for a piece on the cheapest line, gifts aside'),
                 ('highest_price', 'What was paid for a piece on the dearest line'),
                 ('as_published', 'The base model and the parts of the day are those that were published'),
-                ('is_held', 'They are not: a run since then has made them anew, and is held')
+                ('is_held', 'They are not: a run since then has made them anew, and is held or has died')
         ) as means (column_name, words)
         inner join pg_attribute as there on there.attname = means.column_name
         inner join pg_class as named on named.oid = there.attrelid

@@ -499,6 +499,25 @@ def test_a_held_day_is_held_until_a_run_of_it_has_passed_its_checks(
     assert check not in failed(a_day, then, day)
 
 
+@pytest.mark.parametrize(
+    ("first", "then", "day", "check"),
+    [
+        (PROFIT, UNIT_PROFIT, NEXT, "no_day_of_profit_is_held"),
+        (GROWTH, EXPERIMENTS, DAY, "growth_is_published"),
+        (ENGAGEMENT, ENGAGEMENT, NEXT, "window_is_as_published"),
+    ],
+)
+def test_what_a_run_has_made_anew_that_died_before_its_checks_is_not_counted_with(
+    a_day: Any, first: str, then: str, day: dt.date, check: str
+) -> None:
+    """One that has been at it for a minute will publish it; of one that is not done in an hour nobody knows."""
+    assert failed(a_day, first, DAY) == {}
+    change(a_day, A_DAY_LATER)
+    for ago, held in ((dt.timedelta(minutes=1), False), (dt.timedelta(hours=2), True)):
+        runner.transform(a_day, report_run(first, DAY, at=dt.datetime.now(dt.UTC) - ago))
+        assert (check in failed(a_day, then, day)) == held
+
+
 def test_orders_that_have_moved_are_sold_on_their_new_day_once_the_earlier_one_is_run_again(
     a_day: Any,
 ) -> None:

@@ -13,6 +13,8 @@ from (
     union
     -- Held by a run whose failed checks the next one has cleared.
     select reading.report_date from base.readings as reading where reading.report = 'investor.daily_profit' and reading.held
+    union
+    select published.report_date from base.published_days as published where published.report = 'base.profit' and published.is_held
 ) as held
 where
     held.report_date <= %(report_date)s::date
