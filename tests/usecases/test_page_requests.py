@@ -264,7 +264,10 @@ def test_who_is_not_reached_is_not_forgotten_for_a_request_that_is_made_anew(box
 
 def test_an_alert_is_known_by_the_alias_that_the_pager_gave_it(box: Box) -> None:
     """It is closed by that one, in the end."""
-    outcome = RequestOutcome("done", "", "theirs")
+    outcome, box.pager.alerts["theirs"] = (
+        RequestOutcome("done", "", "theirs"),
+        replace(TAKEN, acknowledged=False),
+    )
     box.pager.request_state = lambda request_id: outcome  # type: ignore[method-assign]
     box.pages()
     assert (box.entry(NEXT).state, box.entry(NEXT).alias) == ("done", "theirs")
@@ -336,3 +339,23 @@ def test_a_key_that_may_not_read_is_not_used_to_read_again(box: Box) -> None:
         box.pages()
         assert [box.entry(step).state for step in (NEXT, "page-3-manager")] == [state, state]
         assert not box.pager.states
+
+
+@pytest.mark.parametrize(("shown_after_s", "unreached"), [(6, "team:data"), (30, "")])
+def test_whom_a_page_wakes_is_asked_until_its_alert_is_shown(
+    box: Box, shown_after_s: int, unreached: str
+) -> None:
+    """The next one was called only minutes later, because the alert was read in the moment in which it was made. What
+    is not shown after 15 s counts as woken, and is made no second time."""
+    box.bound[NEXT] = Send(box.entry(NEXT).message)
+    theirs = AlertState(open=True, acknowledged=False, responders=("team:data",))
+    box.pager.alert_state = lambda alias: theirs if box.now >= shown else None  # type: ignore[method-assign]
+    shown = START + dt.timedelta(seconds=shown_after_s)
+    box.pages()
+    assert box.entry(NEXT).state == "accepted"
+    for _ in range(4):
+        box.later(5)
+        box.pages()
+    assert (box.entry(NEXT).state, box.pager.asked) == ("done", [NEXT])
+    assert unreached in box.entry(NEXT).unreached
+    assert bool(box.entry(NEXT).unreached) is bool(unreached)

@@ -278,7 +278,6 @@ def test_the_newest_request_is_asked_for_and_those_before_it_until_one_is_done(
         (replace(OPEN, open=False, closed_by="ann@example.com"), ""),
         (replace(OPEN, priority="P3"), made_less_urgent("P3")),
         (replace(OPEN, priority="P2"), ""),
-        (None, ""),
         (DeliveryFailed("500"), ""),
     ],
 )
@@ -289,6 +288,12 @@ def test_why_a_page_does_not_reach_its_person(
     pager.requests = {"r": RequestOutcome("done")}
     pager.alerts = {MESSAGE.alias: state} if state else {}
     assert calls.outcome(entry(), "r") == RequestOutcome("done", words, MESSAGE.alias)
+
+
+def test_whom_an_alert_wakes_that_is_not_shown_yet_is_not_known(pager: Pager, calls: PagerDelivery) -> None:
+    """A far side may show a moment later what it has just made."""
+    pager.requests = {"r": RequestOutcome("done")}
+    assert calls.outcome(entry(), "r") == RequestOutcome("unseen", "", MESSAGE.alias)
 
 
 def test_a_page_that_was_added_to_another_alert_says_which(pager: Pager, calls: PagerDelivery) -> None:

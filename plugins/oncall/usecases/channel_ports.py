@@ -41,8 +41,8 @@ class AlertState:
     snoozed: bool = False
 
 
-# Unknown: it cannot be read; a `Pager` raises instead.
-RequestState = Literal["pending", "done", "failed", "unknown"]
+# Unknown: it cannot be read; a `Pager` raises instead. Unseen: carried out, and its alert is not shown yet.
+RequestState = Literal["pending", "done", "failed", "unknown", "unseen"]
 
 
 class RequestOutcome(NamedTuple):

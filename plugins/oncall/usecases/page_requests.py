@@ -126,7 +126,7 @@ class PageRequests:
         if state == "failed":
             delivery = replace(delivery, request_id="")  # nothing more will come of it
         with bound_contextvars(**about(delivery)):
-            if state == "done":
+            if state == "done" or (state == "unseen" and now - last >= MADE_ANEW):
                 self.round.done(replace(delivery, alias=alias), unreached=words)
             elif state == "failed" and delivery.op != "page" and over:
                 self.round.done(delivery)  # to close what is closed or gone is as good as done
@@ -136,7 +136,7 @@ class PageRequests:
                 self.round.failed(delivery, Rejected(f"taken, then failed: {words}"))
             elif state == "unknown" and now - since >= UNPROCESSED:
                 self.round.done(delivery)  # its receipt is all that can be had: reading is a courtesy
-            elif now - last >= MADE_ANEW:
+            elif now - last >= MADE_ANEW:  # what is unseen by then is done
                 self._make_anew(delivery, self._not_made(delivery))
             else:
                 return False

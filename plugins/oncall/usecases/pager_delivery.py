@@ -118,7 +118,10 @@ class PagerDelivery:
             self._give_up(error)
             return RequestOutcome("done" if self.mute else "unknown", "", delivery.alias)
         known = replace(delivery, alias=alias or delivery.alias)
-        return RequestOutcome(state, self._misrouted(known) if state == "done" else words, known.alias)
+        if state != "done":
+            return RequestOutcome(state, words, known.alias)
+        misrouted = self._misrouted(known)
+        return RequestOutcome("unseen" if misrouted is None else "done", misrouted or "", known.alias)
 
     def _alert(self, alias: str) -> AlertState | None:
         """As the pager shows it; None where there is none, or nothing can be read."""
@@ -148,8 +151,9 @@ class PagerDelivery:
             return False
         return state.open or state.created_at is None or state.created_at >= delivery.owed_at - BEFORE
 
-    def _misrouted(self, delivery: OutboxEntry) -> str:
-        """Why a page does not reach its person although the pager has it: the far side may send it to others."""
+    def _misrouted(self, delivery: OutboxEntry) -> str | None:
+        """Why a page does not reach its person although the pager has it: the far side may send it to others. None
+        while its alert is not shown."""
         message = delivery.message
         person = message.recipients[0].opsgenie if message.recipients else None
         if delivery.op != "page" or (message.priority != "P1" and delivery.step != TEST_PAGE) or not person:
@@ -159,7 +163,7 @@ class PagerDelivery:
         self.read_back += 1
         state = self._alert(delivery.alias)
         if state is None:
-            return ""
+            return None if self._reads else ""
         if state.snoozed or (not state.open and "@" not in state.closed_by):  # else a person has it
             return kept_silent("closed" if not state.open else "snoozed")
         if message.priority == "P1" and state.priority > "P2":
