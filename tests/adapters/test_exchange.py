@@ -226,6 +226,14 @@ def test_a_refusal_whose_words_never_end_is_a_refusal(
     assert not error.uncertain
 
 
+def test_a_receipt_whose_words_never_end_is_a_receipt(
+    inbox: RunningInbox, opsgenie: Opsgenie, shortly: None
+) -> None:
+    """The status is known: nobody else is called for a page that was taken, however its body drips."""
+    inbox.fail("opsgenie", "create", "drip", status=202, delay=0.2)
+    assert opsgenie.page(MESSAGE) == ""
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_no_redirect_takes_the_key_elsewhere(status: int, far_side: FarSide, connect: Connect) -> None:
     """Neither SDK follows it; nothing was taken, and it may be tried again."""
