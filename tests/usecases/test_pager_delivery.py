@@ -16,6 +16,7 @@ from oncall.core.incidents.incident_words import (
     kept_silent,
     made_less_urgent,
     sent_to_others,
+    was_open_before,
 )
 from oncall.core.message import Message, Recipient
 from oncall.core.notices.drill_page import PAGE as TEST_PAGE
@@ -278,6 +279,8 @@ def test_the_newest_request_is_asked_for_and_those_before_it_until_one_is_done(
         (replace(OPEN, open=False, closed_by="ann@example.com"), ""),
         (replace(OPEN, priority="P3"), made_less_urgent("P3")),
         (replace(OPEN, priority="P2"), ""),
+        (replace(OPEN, created_at=OWED_AT - BEFORE), ""),
+        (replace(OPEN, created_at=OWED_AT - BEFORE - dt.timedelta(seconds=1)), was_open_before()),
         (DeliveryFailed("500"), ""),
     ],
 )

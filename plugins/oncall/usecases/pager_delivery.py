@@ -18,6 +18,7 @@ from oncall.core.incidents.incident_words import (
     kept_silent,
     made_less_urgent,
     sent_to_others,
+    was_open_before,
 )
 from oncall.core.message import Message
 from oncall.core.notices.drill_page import PAGE as TEST_PAGE
@@ -166,6 +167,8 @@ class PagerDelivery:
             return None if self._reads else ""
         if state.snoozed or (not state.open and "@" not in state.closed_by):  # else a person has it
             return kept_silent("closed" if not state.open else "snoozed")
+        if state.created_at is not None and state.created_at < delivery.owed_at - BEFORE:
+            return was_open_before()
         if message.priority == "P1" and state.priority > "P2":
             return made_less_urgent(state.priority)
         if state.responders is None:
