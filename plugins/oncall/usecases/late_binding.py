@@ -34,7 +34,8 @@ class Binder:
         if file is None:
             return Send(delivery.message)
         at = self.now()
-        if delivery.channel == "chat" and self._is_further_step(delivery):
+        is_further = not delivery.step.startswith("page-1-") and round_and_seat(delivery.step) is not None
+        if delivery.channel == "chat" and is_further:
             # Somebody may have acknowledged a second ago: then nobody else is named.
             self.sync_acknowledgements(delivery)
             file = self.store.file(delivery.key) or file
@@ -57,7 +58,3 @@ class Binder:
         sync_acknowledgements(
             self.config, self.pager, self.store, self.links, self.now(), {incident_of(delivery.key)}
         )
-
-    @staticmethod
-    def _is_further_step(delivery: OutboxEntry) -> bool:
-        return not delivery.step.startswith("page-1-") and round_and_seat(delivery.step) is not None

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 
 import structlog
@@ -54,12 +54,14 @@ def find_lost_alerts(
         known = [(i, said) for i, said in told if i.promise_key == status.promise_key]
         if known and (not known[-1][0].open or known[-1][0].leader):
             continue  # it is over, or another one speaks for it
-        incident = known[-1][0] if known else _incident_of(status, at)
+        incident = (
+            known[-1][0] if known else new_incident(status, at).told(status.why)
+        )  # as its thread has told
         aliases = {entry.alias for _, said in known for entry in said}
         roster = config.roster_of(status.pipeline.dag_id)
         lost = [
             _entry(incident, step, state, roster, at)
-            for step in _steps(roster)
+            for step in (*EARLY, *(f"page-{n}-{step.page}" for n, step in enumerate(roster.escalation, 1)))
             if (alias := f"{incident.key}:{step}") not in aliases
             and (state := pager.alert_state(alias))
             and state.open
@@ -67,15 +69,6 @@ def find_lost_alerts(
         if lost:
             log.warning("oncall.lost_alerts", incident=incident.key, steps=[entry.step for entry in lost])
             store.merge(Snapshot((_begun(incident, lost),), tuple(lost)))
-
-
-def _steps(roster: Roster) -> Iterator[str]:
-    yield from EARLY
-    yield from (f"page-{number}-{step.page}" for number, step in enumerate(roster.escalation, 1))
-
-
-def _incident_of(status: PromiseStatus, at: dt.datetime) -> Incident:
-    return new_incident(status, at).told(status.why)  # its thread has told of that
 
 
 def _entry(incident: Incident, step: str, state: AlertState, roster: Roster, at: dt.datetime) -> OutboxEntry:

@@ -17,7 +17,6 @@ from oncall.core.message import Message
 from oncall.core.promises.evaluation import PromiseStatus
 from oncall.core.promises.facts import Load
 from oncall.core.promises.run_cause import open_task
-from oncall.core.promises.why import Why
 from oncall.core.rota.on_call import who_is_on_call
 from oncall.core.time_format import between, span
 
@@ -32,14 +31,9 @@ def warn(context: IncidentContext, scene: Scene) -> Plan | None:
     if message is None or context.lead is None or context.lead.why is None:
         return None
     incident = replace(context.incident, warned=_warned_of(context))
-    return Plan(
-        (incident,), page_and_post(message), event(context, scene, f"warned: {_told(context.lead.why)}")
-    )
-
-
-def _told(why: Why) -> str:
-    """The detail, which alone does not say that a task hangs."""
-    return because(why) if why.cause == "stuck" else why.detail
+    why = context.lead.why
+    told = because(why) if why.cause == "stuck" else why.detail  # which alone does not say that a task hangs
+    return Plan((incident,), page_and_post(message), event(context, scene, f"warned: {told}"))
 
 
 def _warned_of(context: IncidentContext) -> tuple[str, ...]:
