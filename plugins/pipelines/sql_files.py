@@ -18,7 +18,7 @@ from typing import Any
 
 from oncall.adapters.postgres.refusals import first_line
 from oncall.config.data_contracts import tables_read
-from oncall.config.include_files import Unusable
+from oncall.config.include_files import Unusable, sql_below
 from oncall.config.include_files import text_of as text_of_file
 from oncall.config.oncall_config import include_dir
 from oncall.core.errors import OncallError
@@ -86,7 +86,7 @@ class SqlFiles:
         """(file and line, why) of each statement of the folder that PostgreSQL cannot read. None is executed."""
         if _slip(connection, "select 1"):
             return  # it has no language in which to read a statement alone
-        for path in sorted(self._folder.rglob("*.sql")):
+        for path in sql_below(self._folder):
             file = path.relative_to(self._folder).as_posix()
             text, begins = self.text(file), 0
             for statement in _statements(text):

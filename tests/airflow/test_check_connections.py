@@ -123,6 +123,7 @@ def test_a_slip_in_the_sql_of_a_report_is_named(
     """It was named by the night's run alone; whatever a statement would do is not done."""
     path = whole.include / "sql" / file
     path.write_text(path.read_text(encoding="utf-8").replace(was, now, 1), encoding="utf-8")
+    path.with_name(f".#{path.name}").symlink_to("me@host.123")  # somebody edits it
     (problem,) = checked(whole, capsys, 1)["problems"]
     assert said in problem["found"]
     assert problem["file"] == f"sql/{file}:{line}"
@@ -270,8 +271,8 @@ def test_connections_that_lead_nowhere_are_named_without_secrets(
 ) -> None:
     """All four, each by its name; no traceback."""
     postgres = "postgres://u:s3cr3t-of-ours@127.0.0.1:1/d"
-    for name in ("WAREHOUSE", "ONCALL_DB"):
-        monkeypatch.setenv(f"AIRFLOW_CONN_{name}", postgres)
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", postgres)
+    monkeypatch.setenv("AIRFLOW_CONN_ONCALL_DB", f"{postgres}?sslmode=sideways")
     for name in ("OPSGENIE_DEFAULT", "SLACK_API_DEFAULT", "OPSGENIE_API"):
         nowhere = {
             "host": "https://127.0.0.1:1",
@@ -285,6 +286,11 @@ def test_connections_that_lead_nowhere_are_named_without_secrets(
         f"connection {name}" for name in ("oncall_db", "warehouse", "opsgenie_default", "slack_api_default")
     } == places
     assert "s3cr3t" not in json.dumps(answer)
+    write = {
+        problem["file"]: problem["write"] for problem in answer["problems"] if problem["key"] == "connect"
+    }
+    assert write["connection oncall_db"].startswith("disable, allow, prefer, require, ")
+    assert write["connection warehouse"] == "the connection so that its server takes it, and ask again"
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,30 @@ def test_a_runbook_must_be_named_like_a_dag(tmp_path: Path, name: str) -> None:
     assert runbooks(folder) == ["sales_etl"]
 
 
+@pytest.mark.parametrize(
+    "name", ["10_base copy.sql", "10_base (1).sql", "10-base.sql", "10_base.SQL", "1_base.sql", "80_more.sql"]
+)
+def test_sql_that_is_numbered_otherwise_than_a_step_is_told(tmp_path: Path, name: str) -> None:
+    """It would run beside the one that it is a copy of, or never: a check of that name checked nothing."""
+    folder = write_include(tmp_path / "include")
+    for right in ("10_base.sql", "31_periods.sql", "publish.sql"):
+        (folder / "sql/sales_etl" / right).write_text("select 1")
+    assert oncall_config.check(folder) == []
+    (folder / "sql/sales_etl" / name).write_text("select 1")
+    (problem,) = oncall_config.check(folder)
+    assert (problem.file, problem.found) == (f"sql/sales_etl/{name}", "a name that is no step's")
+
+
+def test_what_an_editor_keeps_beside_sql_is_no_sql(tmp_path: Path) -> None:
+    """Emacs' lock is a link to nowhere, a Mac's shadow is no text: while somebody edited, the page was red."""
+    folder = write_include(tmp_path / "include")
+    (folder / "sql/sales_etl/.#publish.sql").symlink_to("me@host.123")
+    (folder / "sql/sales_etl/._publish.sql").write_bytes(b"\0\5\x16\7")
+    for name in ("#publish.sql#", "publish.sql~", "publish.sql.orig", ".publish.sql.swp"):
+        (folder / "sql/sales_etl" / name).write_bytes(b"\xff")
+    assert oncall_config.check(folder) == []
+
+
 @pytest.mark.parametrize("name", ["runbooks", "teams", "sql"])
 def test_a_file_in_the_place_of_a_folder_is_told(tmp_path: Path, name: str) -> None:
     """And is no reason to fall; of what the folder would hold it cannot be said that it is gone."""

@@ -27,6 +27,10 @@ MOST_BYTES_OF_A_RUNBOOK = 100_000
 RUNBOOKS, SQL, CONTRACTS = "runbooks", "sql", "contracts"
 _STAMPED = attrgetter("st_dev", "st_ino", "st_mtime_ns", "st_ctime_ns", "st_size", "st_mode")
 _PERCENT = re.compile(r"%(?!\(\w+\)[sbt])")  # in SQL that is given parameters
+_STEP = r"[0-7][0-9]_\w+\.sql"
+_STEP_WORDS = (
+    "two digits, _ and letters, such as 10_base.sql, or take it away: it runs beside another one, or never"
+)
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -196,7 +200,7 @@ def _problems_of_sql(folder: Path) -> Iterator[Problem]:
     for place in inside(folder / SQL):
         if not place.is_dir():
             continue
-        files = [path for path in sorted(_all(place)) if path.suffix == ".sql"]
+        files = sql_below(place)
         if not files:
             name = shown(f"{SQL}/{place.name}/")
             yield Problem(name, "(folder)", "no .sql file", "the pipeline's SQL, or no folder")
@@ -204,6 +208,8 @@ def _problems_of_sql(folder: Path) -> Iterator[Problem]:
             name = path.relative_to(folder).as_posix()
             try:
                 text, source = text_of(folder, name), Source(shown(name))
+                if path.name[0].isdigit() and not re.fullmatch(_STEP, path.name):
+                    source.complain("(file)", "a name that is no step's", _STEP_WORDS)
                 if not text:
                     source.complain("(file)", "nothing", "a SQL statement, or no file")
                 source.complain_of_conflict(text)
@@ -213,6 +219,11 @@ def _problems_of_sql(folder: Path) -> Iterator[Problem]:
                 yield from source.problems
             except Unusable as error:
                 yield Problem(shown(name), "(file)", error.found, error.write)
+
+
+def sql_below(folder: Path) -> list[Path]:
+    """The SQL files of a folder, in order; what an editor keeps beside them (`.#10_base.sql`) is none."""
+    return [p for p in sorted(_all(folder)) if p.suffix.lower() == ".sql" and not p.name.startswith(".")]
 
 
 def inside(folder: Path) -> list[Path]:
