@@ -12,10 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from oncall.adapters.postgres.database import connect_by
 from oncall.adapters.postgres.lasting_connections import LastingConnection
+from oncall.adapters.postgres.refusals import first_line
 from oncall.core.errors import Unreadable
 from tests.adapters.company_network import sign
 
@@ -112,6 +114,12 @@ def test_a_certificate_that_nobody_here_knows_is_named(connect: Callable[..., st
         assert CA in told(connect, port, sslmode="verify-full", sslrootcert=str(other))
         assert told(connect, port, sslmode="verify-full", sslrootcert="/nowhere").endswith(f"; {CA}")
         assert "FATAL:  no" in told(connect, port, sslmode="verify-full", sslrootcert=str(ca))
+
+
+def test_a_certificate_may_have_expired_and_libpq_does_not_say_so() -> None:
+    """It says the same of a CA that is another one."""
+    said = first_line(psycopg.OperationalError("SSL error: certificate verify failed"))
+    assert said.endswith(f"; {CA}; where that stands there, have the server's certificate renewed")
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,18 @@ def test_a_standby_cannot_be_written_to(servers: tuple[Server, Server]) -> None:
         store.set_note("name", "value")
 
 
+def test_of_several_servers_the_primary_is_asked(servers: tuple[Server, Server]) -> None:
+    """After a failover the first of them may be a standby; without a primary it is said what to write."""
+    primary, standby = servers
+    both = f"postgresql://postgres@/oncall?host={standby.socket_dir},{primary.socket_dir}"
+    store = OncallDb(connect_to(both))
+    store.set_note("name", "value")
+    assert store.get_note("name") == "value"
+    primary.stop()
+    with pytest.raises(Unreadable, match="hot standby mode; write a host that is the primary now, too"):
+        OncallDb(connect_to(f"{both},{standby.socket_dir}")).get_note("name")
+
+
 def test_a_standby_that_is_away_holds_up_no_commit(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server may be told to wait for it at each: no time-out ends that, and the row stays locked."""
     with open_folder() as folder:

@@ -172,8 +172,10 @@ def _said(value: Any) -> Any:
 def _arguments(given: Mapping[str, Any], host: str) -> dict[str, Any]:
     """What to connect with: what is given, but for what we rely on. An empty value means the default."""
     said = {name: value for name, value in given.items() if value not in (None, "") and name != "cursor"}
-    seconds = CONNECT_SECONDS if "," not in host else 2  # for each of several servers
-    return {**NOTICE_GONE, **said, **OURS, "connect_timeout": seconds}
+    if "," not in host:
+        return {**NOTICE_GONE, **said, **OURS, "connect_timeout": CONNECT_SECONDS}
+    # Of several servers, after a failover, the first that answers may be a standby, which takes no row.
+    return {"target_session_attrs": "primary", **NOTICE_GONE, **said, **OURS, "connect_timeout": 2}
 
 
 def _open(

@@ -12,6 +12,7 @@ SECRETS = re.compile(r"(:)\S*(?=@)|\b((?:password|passwd|secret|token)\s*[=:]\s*
 # What libpq or a pooler says, and what to do about it.
 _NO_ENTRY = "pg_hba.conf"  # in whatever language
 _REQUIRE = 'write {"sslmode": "require"} into the extra'
+_TRUST = "write the path of its CA's certificate, as it is on this host, into the extra sslrootcert"
 _ADVICE = (
     (re.escape(_NO_ENTRY), "have an entry in the server's pg_hba.conf made for this host, user and database"),
     ("statement pooling mode", "let PgBouncer pool transactions (pool_mode = transaction)"),
@@ -19,8 +20,9 @@ _ADVICE = (
     ("SSL required", _REQUIRE),
     ("invalid sslmode", "write disable, allow, prefer, require, verify-ca or verify-full, in small letters"),
     ("invalid target_session_attrs", "write any or read-write, or leave it out"),
+    ("is in hot standby mode|session is read-only", "write a host that is the primary now, too"),
     (
-        "hot standby mode|session is not read-only|session is read-only",
+        "hot standby mode|session is not read-only",
         "leave target_session_attrs out, or write read-write: what is noted there has to be written",
     ),
     (
@@ -35,15 +37,13 @@ _ADVICE = (
     (r"FATAL: +database .* does not exist", "write the database's name into the field schema"),
     (r"invalid port number", "write the port into its field, such as 5432"),
     # Either side may miss the other's certificate: libpq does not say which.
+    ("SSL error: no SSL error", f"{_TRUST}, or, where it asks for a client's, sslcert and sslkey"),
+    # libpq says the same of a certificate that has expired.
     (
-        "SSL error: no SSL error",
-        "write the path of its CA's certificate, as it is on this host, into the extra sslrootcert, or, where it asks"
-        " for a client's, sslcert and sslkey",
+        "certificate verify failed",
+        f"{_TRUST}; where that stands there, have the server's certificate renewed",
     ),
-    (
-        r"certificate verify failed|self-signed|no SSL error reported|root certificate file",
-        "write the path of its CA's certificate, as it is on this host, into the extra sslrootcert",
-    ),
+    (r"self-signed|no SSL error reported|root certificate file", _TRUST),
     ("does not match host name", "write the name for which the certificate was made into the host"),
     ("response to SSL negotiation", "write the host and port of a PostgreSQL server"),
     ("no password supplied", "write the role's password into the connection"),
