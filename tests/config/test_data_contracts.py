@@ -177,8 +177,21 @@ def test_what_the_sql_reads_has_to_be_waited_for(
     assert all(problem.startswith(told) and "so that a run waits for it" in problem for problem in problems)
 
 
-def test_what_a_comment_of_the_sql_names_is_not_read(include: Path) -> None:
-    (include / "sql/growth_etl/10_base.sql").open("a", encoding="utf-8").write("-- unlike master.orders\n")
+@pytest.mark.parametrize(
+    "written", ["Master.ORDERS", '"master"."orders"', "warehouse.master.orders", 'master."orders"']
+)
+def test_however_a_table_is_written_in_the_sql_it_is_read(include: Path, written: str) -> None:
+    """To PostgreSQL it is the same table."""
+    with (include / "sql/growth_etl/10_base.sql").open("a", encoding="utf-8") as file:
+        file.write(f"select 1 from {written};\n")
+    (problem,) = oncall_config.check(include)
+    assert problem.found == "no master.orders, which sql/growth_etl/10_base.sql reads"
+
+
+@pytest.mark.parametrize("comment", ["-- unlike master.orders", "/* unlike\nmaster.orders\n*/"])
+def test_what_a_comment_of_the_sql_names_is_not_read(include: Path, comment: str) -> None:
+    with (include / "sql/growth_etl/10_base.sql").open("a", encoding="utf-8") as file:
+        file.write(f"{comment}\n")
     assert oncall_config.check(include) == []
 
 

@@ -136,8 +136,8 @@ def check_sql(folder: Path, pipelines: Mapping[str, Pipeline]) -> Iterator[Probl
         waits = _waited_for(pipeline, by_base)
         for file in _computing(folder, dag_id):
             with suppress(include_files.Unusable):  # told elsewhere
-                text = re.sub(r"(?m)--.*", "", include_files.text_of(folder, file))
-                models = {f"base.{name}" for name in re.findall(r"\bbase\.(\w+)", text)} & {*by_base}
+                text = re.sub(r"--.*|(?s:/\*.*?\*/)", "", include_files.text_of(folder, file))
+                models = _named("base", text) & {*by_base}
                 for table in sorted((tables_read(text) | models) - waits):
                     write = f"{table} too, so that a run waits for it"
                     yield Problem(
@@ -169,4 +169,10 @@ def _waited_for(pipeline: Pipeline, by_base: Mapping[str, Pipeline]) -> set[str]
 @lru_cache(maxsize=32)
 def tables_read(sql: str) -> frozenset[str]:
     """The upstream tables that a text of SQL reads."""
-    return frozenset(f"master.{name}" for name in re.findall(r"\bmaster\.(\w+)", sql)) - {"master.loads"}
+    return frozenset(_named("master", sql) - {"master.loads"})
+
+
+def _named(schema: str, sql: str) -> set[str]:
+    """The tables of a schema in a text of SQL, in which a name may stand in capitals and in quotes."""
+    plain = sql.lower().replace('"', "")
+    return {f"{schema}.{name}" for name in re.findall(rf"\b{schema}\.(\w+)", plain)}
