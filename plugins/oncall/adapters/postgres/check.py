@@ -107,9 +107,9 @@ class Database:
                     if any(table.name == PUBLICATIONS and table.is_there for table in made):
                         self._say_names(reports, PUBLICATIONS, "report", cursor)
         except (Unreadable, ModuleNotFoundError) as error:
-            found, _, write = str(error).rpartition("; write ")
-            write = write if found else "the connection so that its server takes it, and ask again"
-            self.checked.wrong(self.place, "connect", found or str(error), write)
+            said, _, write = str(error).rpartition("; write ")
+            write = write if said else "the connection so that its server takes it, and ask again"
+            self.checked.wrong(self.place, "connect", said or str(error), write)
 
     def _say_reached(self, role: str, database: str, standby: bool) -> None:
         if standby:
