@@ -22,8 +22,10 @@ from tests.core.scenes import (
     FAILED,
     GROWTH,
     PROFIT,
+    SECONDARY,
     TRANSFORMS,
     WAITED,
+    a_page,
     a_report,
     a_scene,
     a_task,
@@ -188,8 +190,19 @@ def test_what_was_told_of_before_it_is_late_goes_on_when_it_is_put_back(
     made, _ = decide((report,), earlier, said, a_scene(back), at("00:00", days=-30))
     incidents = {one.key: one for one in made.incidents}
     assert (KEY in incidents and incidents[KEY].open) is goes_on
+    assert not goes_on or incidents[KEY].due == at("05:00")
     again = [(one.channel, one.step) for one in made.owed if one.step.endswith("put-back")]
     assert again == ([("chat", "put-back"), ("chat", "headline:put-back")] if goes_on else [])
+
+
+def test_whom_the_last_step_is_to_wake_is_called_when_it_is_put_back() -> None:
+    """Its time came while its pipeline was removed, and nobody else is left: the primary is not paged anew."""
+    report = a_report("05:31", **STUCK)
+    said = {KEY: (a_page(), a_page(SECONDARY, "D", "05:15"))}
+    ended = an_incident(paged_at=at("05:00"), verdict="removed", resolved_at=at("05:20"), due=at("05:00"))
+    earlier = {report.promise_key: (ended,)}
+    made, _ = decide((report,), earlier, said, a_scene("05:31"), at("00:00", days=-30))
+    assert pages(made.owed) == ["page-3-manager"]
 
 
 @pytest.mark.parametrize(

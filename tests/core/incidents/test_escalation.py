@@ -144,6 +144,32 @@ def test_only_pages_of_this_round_that_were_taken_are_told() -> None:
     assert page.summary == ""
 
 
+@pytest.mark.parametrize(
+    ("before", "step", "person", "escalated", "text"),
+    [
+        (
+            {}, f"{PRIMARY}:D", "D", "",
+            "C was paged at 05:00 and has not acknowledged.\nD is on call now (by rotation).",
+        ),
+        ({"unreached": "422"}, SECONDARY, "D", "ESCALATED, C not reached: ", "C could not be paged: 422."),
+        (
+            {"unreached": "422", "account": "c@old.example.com"}, f"{PRIMARY}:C", "C", "",
+            "C could not be paged: 422.\n"
+            "The roster names another Opsgenie account of C since: this goes to that one.",
+        ),
+    ],
+    ids=["a new primary", "after somebody who is not reached", "another account"],
+)  # fmt: skip
+def test_whoever_is_called_reads_why_it_is_them(
+    before: dict[str, Any], step: str, person: str, escalated: str, text: str
+) -> None:
+    """A new primary is no further step; of whom could not be paged the reason is told."""
+    case = a_stuck_case("05:05", a_page(**before))
+    page = page_message(case, a_scene("05:05"), step, Recipient(person, f"{person}@example.com"))
+    assert page.title.startswith(f"{escalated}Growth ETL, 22 Nov: late since 05:00")
+    assert page.summary == text
+
+
 def test_what_the_thread_said_was_no_page() -> None:
     """The pager still has to be told."""
     assert paged(a_stuck_case("05:01", an_entry(KEY, "chat", PRIMARY, "C")), "05:01") == [(PRIMARY, ("C",))]

@@ -739,7 +739,7 @@ def test_what_fails_in_one_look_for_one_reason_is_one_page() -> None:
     assert dict(page.facts)["Cause, Engagement ETL"] == "failed: task transform failed at 02:39: disk full"
 
 
-@pytest.mark.parametrize(("fails", "wakes"), [("02:54", False), ("02:56", True)])
+@pytest.mark.parametrize(("fails", "wakes"), [("02:54", False), ("02:55", True)])
 def test_what_fails_a_little_later_for_the_same_reason_wakes_nobody_again(fails: str, wakes: bool) -> None:
     """The thread of the first tells; a quarter of an hour later somebody is woken: the first may long be mended."""
     first = replace(G, failure=BOOM_AT_0240, failures=1)
