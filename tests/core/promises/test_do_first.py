@@ -36,6 +36,9 @@ NO_RUN_YET = {"dag": a_dag(), "schedule": "55 4 * * *", **LATE}
 BEGAN = a_task("(run)", "running", "02:00")
 QUICK = {"usual": usually({}, {"transform": 6000.0}, {"transform": 6000.0})}
 RETRIES = {"tasks": (WAITED, a_task("transform", "up_for_retry", "04:50", "04:55", "boom")), **QUICK}
+TRIGGERER = (
+    "look whether a triggerer runs, and restart it: the tables are there, and the wait for them goes on."
+)
 ASK = "tell the Software Engineer Team in #swe-master-data which check failed and what it found.\n"
 NO_SCHEDULER = (
     "look whether the scheduler and the DAG processor run, and restart what does not.\nThen start the day"
@@ -62,6 +65,9 @@ def checked(*checks: FailedCheck) -> dict[str, Any]:
         ({"tasks": (a_task("transform", "running"),), **QUICK}, ""),
         ({"tasks": (WAITED, a_task("transform", "queued", "04:05"))}, ""),
         ({"tasks": (WAITED, a_task("transform", "queued", "04:55"))}, ""),
+        ({"tasks": (a_task("wait_for_upstream", "running", "02:00"),), "loads": (a_load(came="04:00"),)}, TRIGGERER),
+        ({"tasks": (a_task("wait_for_upstream", "running", "04:59"),), "loads": (a_load(came="04:00"),)}, TRIGGERER),
+        ({"tasks": (a_task("wait_for_upstream", "running", "02:00"),), "loads": (a_load(came="04:59:30"),)}, ""),
         ({"run": BEGAN}, "look in Airflow whether a task of it runs.\nNone does: look for a free slot"),
         ({"tasks": (WAITED,)}, "look in Airflow whether a task of it runs.\nNone does: look for a free slot"),
         ({"dag": a_dag(paused=True)}, "unpause the DAG growth_etl. Ask who paused it, but do not wait for the answer."),

@@ -162,11 +162,13 @@ def test_a_run_that_has_ended_well_has_not_given_up() -> None:
 
 
 def test_a_wait_is_measured_from_when_its_tables_came() -> None:
-    """Until then it had nothing to do but wait."""
+    """Until then it had nothing to do but wait, and then nothing but to end: however long it takes as a rule."""
     waits = (a_task("wait_for_upstream", "running", "02:00"),)
     came = (a_load(came="04:50"), a_load("master.customers", "02:00"))
-    assert why("05:00", tasks=waits, loads=came)[0] == "running"
-    assert why("05:20", tasks=waits, loads=came)[0] == "stuck"
+    told = "in wait_for_upstream since 02:00, its tables are there since 04:50"
+    for usual in ({}, {"usual": usually({}, longest={"wait_for_upstream": 9_000.0})}):
+        assert why("04:59:59", tasks=waits, loads=came, **usual) == ("running", told)
+        assert why("05:00", tasks=waits, loads=came, **usual) == ("stuck", told)
 
 
 # News is what the newest run of that day did.
@@ -268,7 +270,7 @@ def test_a_run_that_does_not_come_is_at_risk_hours_before_due(
     assert a_report(clock, days=days, dag=dag, schedule="0 2 * * *", drill="x").verdict == "waiting"
     assert a_report(clock, days=days, dag=dag, promised=False, schedule="0 2 * * *").verdict == "waiting"
     started = a_report(clock, days=days, dag=dag, schedule="0 2 * * *", tasks=(a_task(
-        "wait_for_upstream", "running", "01:55"),))  # fmt: skip
+        "wait_for_upstream", "running", "02:05"),))  # fmt: skip
     assert started.verdict == "waiting"
 
 

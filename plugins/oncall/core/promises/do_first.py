@@ -37,6 +37,8 @@ _KNOWN: dict[Kind, str] = {
     "unheard": "look in Airflow whether a task of it runs.\n"
     f"None does: {_LOOK_FOR}.\n"
     "One does: it hangs before its first line. Clear it, once.",
+    "not woken": "look whether a triggerer runs, and restart it: the tables are there, and the wait for them goes on.\n"
+    "One runs: clear the wait, once.",
     "blocked": "end what blocks it. Is it a load of the {team}? Ask them to.",
     "unusual": "ask the owners whether that is true.\n"
     "It is: release it with a note, then run the day again.\n"

@@ -136,6 +136,10 @@ def _open_since(task: Task, facts: Facts, at: dt.datetime, tz: dt.tzinfo, pipeli
         error, on = bare(task.error), _on_error(task.error)
         detail = f"{since}{takes}{said}"
         return Why(cause, detail, (task.task_id,), brief, error, rests_on=on, kind=kind)
+    elif task.task_id == WAIT and (came := _tables_came(facts)):
+        if at >= max(came, task.since) + NEVER_STUCK_WITHIN:
+            kind = "not woken"
+        said += f", its tables are there since {clock(came, tz)}" if came > task.since else ""
     return Why(cause, f"{since}{takes}{said}", (task.task_id,), f"{brief}{takes}", rests_on=on, kind=kind)
 
 
@@ -194,9 +198,15 @@ def stuck_at(task: Task, facts: Facts, pipeline: Pipeline) -> dt.datetime:
     longest = facts.usual.longest.get(task.task_id)
     wait = pipeline.usually if longest is None else dt.timedelta(seconds=2 * longest)
     began = [task.since]
-    if task.task_id == WAIT:  # it has something to do only once its tables are there
+    if task.task_id == WAIT:  # it has something to do only once its tables are there: to end
+        wait = min(wait, STARTS_WITHIN)
         began += [load.loaded_at for load in facts.loads if load.loaded_at]
     return max(began) + max(wait, NEVER_STUCK_WITHIN)
+
+
+def _tables_came(facts: Facts) -> dt.datetime | None:
+    """When the last of them came, or was counted again."""
+    return max((load.loaded_at for load in facts.loads if load.loaded_at), default=None)
 
 
 def expected_at(facts: Facts) -> dt.datetime | None:

@@ -13,7 +13,7 @@ Cause = Literal["upstream_late", "running", "stuck", "failed", "not_started", "h
 Kind = Literal[
     "", "paused, its DAG gone", "paused, import error", "paused", "DAG gone", "import error", "no scheduler",
     "another schedule", "no schedule", "other runs", "deleted", "green", "marked", "starting", "retrying",
-    "paused on its way", "unheard", "blocked", "unusual", "upstream's rows", "gave up",
+    "paused on its way", "unheard", "not woken", "blocked", "unusual", "upstream's rows", "gave up",
     "no run yet",
 ]  # fmt: skip
 CAUSE_WORDS: dict[str, str] = {
