@@ -65,19 +65,20 @@ def transform(connection: Any, run: ReportRun) -> None:
     Before that, upstream's rows of the day must keep their contracts: raises Held when they do not. Days of another
     pipeline's base model that it needs and nobody has made yet are made first, each on its own.
     """
-    _hold_unless_kept(connection, run)
+    begun = _hold_unless_kept(connection, run)
     with held_by_its_data(connection, run):
-        _compute(connection, run)
+        _compute(connection, run, begun)
 
 
-def _compute(connection: Any, run: ReportRun) -> None:
+def _compute(connection: Any, run: ReportRun, begun: dt.datetime) -> None:
     with transaction(connection, run) as cursor:
         needs = [need for file in run.steps(NEED) for need in run.execute(cursor, file)]
     for dag_id, day in needs:
         _make_first(connection, run, replace(run, dag_id=dag_id, report_date=day, upstream=()))
     with transaction(connection, run) as cursor:
         one_run_at_a_time(cursor, run)
-        run.execute(cursor, "reading.sql", upstream=list(run.upstream))
+        # What is written from then on nobody has asked whether it keeps its contract: it makes the day stale.
+        run.execute(cursor, "reading.sql", upstream=list(run.upstream), at=run.at or begun)
         for file in run.steps(COMPUTE):
             run.execute(cursor, file, **_plans(run))
     # on its own: `analyze` keeps its lock to the end of the transaction
@@ -86,9 +87,12 @@ def _compute(connection: Any, run: ReportRun) -> None:
             run.execute(cursor, file)
 
 
-def _hold_unless_kept(connection: Any, run: ReportRun) -> None:
-    """Raise Held, with what was found written down, when what the run reads breaks its contract."""
+def _hold_unless_kept(connection: Any, run: ReportRun) -> dt.datetime:
+    """Raise Held, with what was found written down, when what the run reads breaks its contract. When it was asked."""
     with held_by_its_data(connection, run), transaction(connection, run) as cursor:
+        begun: dt.datetime
+        cursor.execute("select clock_timestamp()")
+        ((begun,),) = cursor.fetchall()
         cursor.execute(_HELD, run.parameters)
         # What an earlier try of this very run found is not what this one finds.
         cursor.execute(
@@ -100,6 +104,7 @@ def _hold_unless_kept(connection: Any, run: ReportRun) -> None:
         record(cursor, run, failed)
     if failed:
         raise Held(run, failed)
+    return begun
 
 
 def _make_first(connection: Any, run: ReportRun, needed: ReportRun) -> None:

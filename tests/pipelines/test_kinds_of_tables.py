@@ -235,6 +235,26 @@ def test_a_table_that_cannot_be_read_hides_no_stale_day_of_another(shop: Any, ta
     assert done["engagement_etl"] == done["growth_etl"] == ""
 
 
+def test_what_is_written_after_the_contract_was_asked_makes_the_day_stale(shop: Any) -> None:
+    """Also when the models have read it: nobody has asked whether it keeps its contract."""
+    written = (
+        "update master.order_lines set discount = 2, updated_at = clock_timestamp() where order_id = 101"
+    )
+
+    class Meanwhile(psycopg2.extensions.cursor):
+        def execute(self, statement: Any, values: Any = None) -> None:
+            if "insert into base.readings" in str(statement):
+                with closing(psycopg2.connect(shop.dsn)) as upstream:
+                    change(upstream, written)
+            super().execute(statement, values)
+
+    shop.cursor_factory = Meanwhile
+    run_all(shop, report_run("profit_etl"))
+    assert [(day.pipeline.dag_id, day.report_date) for day in StalePublications(shop, CONFIG).find()] == [
+        ("profit_etl", DAY)
+    ]
+
+
 def test_a_stale_day_that_cannot_be_computed_stands_in_no_others_way(shop: Any) -> None:
     """Profit's orders are refused by the database in words that say nothing of data; engagement is run again."""
     for dag_id in REPORTS:
