@@ -359,3 +359,15 @@ def test_whom_a_page_wakes_is_asked_until_its_alert_is_shown(
     assert (box.entry(NEXT).state, box.pager.asked) == ("done", [NEXT])
     assert unreached in box.entry(NEXT).unreached
     assert bool(box.entry(NEXT).unreached) is bool(unreached)
+
+
+def test_a_page_taken_after_an_outage_is_not_one_that_is_not_carried_out(box: Box) -> None:
+    """Its alert is only not shown yet: nobody else is called for that, and it is made no second time."""
+    box.bound[NEXT] = Send(box.entry(NEXT).message)
+    box.pager.fail = [DeliveryFailed("503")]
+    box.pager.alert_state = lambda alias: None  # type: ignore[method-assign]
+    for seconds in (40, 6, 0):
+        box.pages()
+        box.later(seconds)
+    entry = box.entry(NEXT)
+    assert (entry.state, entry.unreached, box.pager.asked) == ("done", "", [NEXT, NEXT])

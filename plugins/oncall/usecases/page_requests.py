@@ -126,7 +126,8 @@ class PageRequests:
         if state == "failed":
             delivery = replace(delivery, request_id="")  # nothing more will come of it
         with bound_contextvars(**about(delivery)):
-            if state == "done" or (state == "unseen" and now - last >= MADE_ANEW):
+            seen_late = now - last >= MADE_ANEW or now - since >= UNPROCESSED
+            if state == "done" or (state == "unseen" and seen_late):
                 self.round.done(replace(delivery, alias=alias), unreached=words)
             elif state == "failed" and delivery.op != "page" and over:
                 self.round.done(delivery)  # to close what is closed or gone is as good as done

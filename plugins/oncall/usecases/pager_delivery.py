@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from structlog.contextvars import bind_contextvars
 
@@ -18,7 +18,6 @@ from oncall.core.incidents.incident_words import (
     kept_silent,
     made_less_urgent,
     sent_to_others,
-    was_open_before,
 )
 from oncall.core.message import Message
 from oncall.core.notices.drill_page import PAGE as TEST_PAGE
@@ -26,7 +25,7 @@ from oncall.usecases.channel_ports import AlertState, Pager, RequestOutcome
 from oncall.usecases.chat_delivery import BEFORE
 from oncall.usecases.ports import OutboxEntry
 
-MOST_READ_BACK = 20  # alerts whose responders are read in one round
+MOST_READ_BACK = 20  # alerts whose responders are read in one round, each as often as it takes to be shown
 MOST_ASKED_S = 10.0  # how long it is asked, before a further step, who has taken an earlier alert
 
 
@@ -53,7 +52,7 @@ class PagerDelivery:
     pager: Pager
     unread: str = ""
     mute: bool = False
-    read_back: int = 0
+    read_back: set[str] = field(default_factory=set)
 
     def request(self, delivery: OutboxEntry, check: bool, send: Send) -> str:
         """Ask for one action; returns its request, "" when it turns out to be done already (`check`: look first).
@@ -159,16 +158,14 @@ class PagerDelivery:
         person = message.recipients[0].opsgenie if message.recipients else None
         if delivery.op != "page" or (message.priority != "P1" and delivery.step != TEST_PAGE) or not person:
             return ""
-        if not self._reads or self.read_back >= MOST_READ_BACK:
+        self.read_back.add(delivery.alias)
+        if not self._reads or len(self.read_back) > MOST_READ_BACK:
             return ""
-        self.read_back += 1
         state = self._alert(delivery.alias)
         if state is None:
             return None if self._reads else ""
         if state.snoozed or (not state.open and "@" not in state.closed_by):  # else a person has it
             return kept_silent("closed" if not state.open else "snoozed")
-        if state.created_at is not None and state.created_at < delivery.owed_at - BEFORE:
-            return was_open_before()
         if message.priority == "P1" and state.priority > "P2":
             return made_less_urgent(state.priority)
         if state.responders is None:

@@ -30,7 +30,6 @@ from oncall.core.incidents.incident_words import (
     sent_to_others,
     stranger_has_it,
     told_together,
-    was_open_before,
 )
 
 
@@ -80,10 +79,6 @@ def test_what_came_of_an_act_and_of_a_sending() -> None:
     )
     assert kept_silent("closed") == (
         "the pager has closed its alert at once, which wakes nobody; let its policies leave it open"
-    )
-    assert was_open_before() == (
-        "the pager has added it to an alert of the same alias that was open long before, which wakes nobody again; let"
-        " nothing else open alerts under this alias, and close that one"
     )
     assert added_to_another("airflow", ["a@b"]) == (
         "the pager has added it to its alert “airflow”, for a@b; let its integration and policies keep the alias that"

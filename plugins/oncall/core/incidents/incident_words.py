@@ -119,14 +119,6 @@ def kept_silent(how: str) -> str:
     return f"the pager has {how} its alert at once, which wakes nobody; let its policies leave it open"
 
 
-def was_open_before() -> str:
-    """Of a page whose alias an alert had that was open long before: it is counted there, and nobody is woken again."""
-    return (
-        "the pager has added it to an alert of the same alias that was open long before, which wakes nobody again; let"
-        " nothing else open alerts under this alias, and close that one"
-    )
-
-
 def added_to_another(alias: str, people: Collection[str]) -> str:
     """Whom a page wakes whose alias a policy of the far side has replaced."""
     return (
