@@ -20,7 +20,10 @@ _ADVICE = (
     ("SSL required", _REQUIRE),
     ("invalid sslmode", "write disable, allow, prefer, require, verify-ca or verify-full, in small letters"),
     ("invalid target_session_attrs", "write any or read-write, or leave it out"),
-    ("is in hot standby mode|session is read-only", "write a host that is the primary now, too"),
+    (
+        "is in hot standby mode|session is read-only",
+        "write a host that is the primary now, too; or, where it is only read, target_session_attrs any into the extra",
+    ),
     (
         "hot standby mode|session is not read-only",
         "leave target_session_attrs out, or write read-write: what is noted there has to be written",
