@@ -694,6 +694,19 @@ def test_dearer_goods_a_sale_and_a_gift_are_ordinary(a_day: Any, ordinary: str) 
     assert failed(a_day, PROFIT, DAY) == {}
 
 
+def test_a_newsletter_that_goes_to_the_same_customers_each_morning_is_ordinary(a_day: Any) -> None:
+    """At one instant; a file that comes again has as many instants as it had."""
+    for day in (19, 20):
+        change(
+            a_day,
+            "insert into master.touches"
+            f" select {day} * 100000000000 + customer_id, customer_id, '2026-11-{day} 07:30+07', channel, '2026-11-21 01:00+07'"
+            " from (select distinct on (customer_id) customer_id, channel from master.touches order by customer_id) as known"
+            " where customer_id % 8 = 0",
+        )
+    assert "touches_again_is_usual" not in failed(a_day, PROFIT, DAY)
+
+
 ASSIGNED = "update master.experiment_assignments set {} where experiment = 'checkout_bundles' and customer_id % 10 {}"
 
 

@@ -164,6 +164,18 @@ earlier_touches as materialized (
             and given.touched_at < %(day_end)s::timestamptz - moved.back
 ),
 
+-- What went out to many in one instant, such as a newsletter: tomorrow it goes to them at that time again.
+sent_at_once as materialized (
+    select sent.touched_at
+    from (
+        select touch.touched_at, count(*) as touches, sum(count(*)) over () as of_all
+        from master.touches as touch
+        where touch.touched_at >= %(day_start)s::timestamptz and touch.touched_at < %(day_end)s::timestamptz
+        group by touch.touched_at
+    ) as sent
+    where sent.touches >= 10 and sent.touches * 100 > sent.of_all
+),
+
 given_back as materialized (
     select
         ordered.customer_id,
@@ -481,6 +493,7 @@ measured (measure, part, kind, amount, of_all, rows) as (
                         and (touch.customer_id, touch.touched_at - date_trunc('hour', touch.touched_at)) in (
                             select earlier.customer_id, earlier.in_hour from earlier_touches as earlier
                         )
+                        and touch.touched_at not in (select sent.touched_at from sent_at_once as sent)
                 ),
                 (
                     select count(*)
