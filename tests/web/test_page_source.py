@@ -234,11 +234,11 @@ def test_a_database_that_hangs_holds_up_whoever_reads_it_and_nobody_else(
     wiring_s: float,
 ) -> None:
     """The page waits for the warehouse, which swallows what it is sent; whoever acts meanwhile does not."""
-    from oncall.airflow import page_source
+    from oncall.airflow import composition
     from oncall.airflow.page_source import PageSource
 
     airflow_env(database, database)
-    monkeypatch.setattr(page_source, "WIRING_S", wiring_s)
+    monkeypatch.setattr(composition, "WIRING_S", wiring_s)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         hangs = {"conn_type": "postgres", "host": "127.0.0.1", "port": silent.getsockname()[1]}
         monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(hangs))
@@ -305,16 +305,15 @@ def test_a_server_that_takes_no_more_is_read_over_the_connections_in_use(
     """Connections are read again each minute: the page and the health go on by those that stand."""
     from airflow.providers.postgres.hooks.postgres import PostgresHook
 
-    from oncall.airflow import health, page_source
+    from oncall.airflow import composition, health, page_source
     from oncall.airflow.health import SharedHealth
     from oncall.airflow.page_source import PageSource
 
     def too_many(_: PostgresHook) -> None:
         raise psycopg.OperationalError("FATAL: sorry, too many clients already")
 
-    for module in (health, page_source):
-        for name in ("SHARED_S", "WIRING_S"):
-            monkeypatch.setattr(module, name, 0.0)
+    for module, name in ((health, "SHARED_S"), (page_source, "SHARED_S"), (composition, "WIRING_S")):
+        monkeypatch.setattr(module, name, 0.0)
     airflow_env(database, database)
     source, beat = PageSource(), SharedHealth()
     assert (source.read().unreadable, beat.read().tick) == ((), NOW - dt.timedelta(seconds=5))
@@ -330,7 +329,7 @@ def test_a_database_that_moved_behind_its_name_is_read_where_it_is_now(
 ) -> None:
     """Its old server still answers whoever is connected: page and health were as of the hour in which it moved."""
     from oncall.adapters.postgres.session import Session
-    from oncall.airflow import health, page_source
+    from oncall.airflow import composition, health, page_source
     from oncall.airflow.health import SharedHealth
     from oncall.airflow.page_source import PageSource
 
@@ -343,9 +342,8 @@ def test_a_database_that_moved_behind_its_name_is_read_where_it_is_now(
             fresh_database, **{k: v for k, v in given.items() if k not in ("dbname", "host", "user")}
         )
 
-    for module in (health, page_source):
-        for name in ("SHARED_S", "WIRING_S"):
-            monkeypatch.setattr(module, name, 0.0)
+    for module, name in ((health, "SHARED_S"), (page_source, "SHARED_S"), (composition, "WIRING_S")):
+        monkeypatch.setattr(module, name, 0.0)
     airflow_env(database, database)
     source, beat = PageSource(), SharedHealth()
     assert (source.read().tick, beat.read().tick) == (NOW - dt.timedelta(seconds=5),) * 2

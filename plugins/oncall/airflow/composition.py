@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
+import time
 from collections.abc import Callable, Collection, Mapping
 from copy import copy
 from dataclasses import dataclass
@@ -34,6 +36,7 @@ from oncall.usecases.timekeeping import read_clocks
 T = TypeVar("T")
 
 DATABASES = ("warehouse", "oncall_db")
+WIRING_S = 60.0  # how long many threads take Airflow's connections to be what they were
 
 
 @dataclass(frozen=True)
@@ -183,6 +186,30 @@ def renewed(before: Wiring | None, names: Collection[str] = DATABASES) -> Wiring
     wiring = Wiring(before)
     stays = before is not None and wiring.is_written_as(before) and not wiring.answers(names)
     return before if before is not None and stays else wiring
+
+
+class SharedWiring:
+    """The wiring that many threads share. One of them reads Airflow's connections again, and tries them; the others go
+    on with those in use meanwhile."""
+
+    def __init__(self, names: Collection[str] = DATABASES) -> None:
+        self._names, self._one_connects = names, threading.Lock()
+        self._held: tuple[Wiring, float] | None = None
+
+    def now(self) -> Wiring:
+        """The connections in use."""
+        held = self._held
+        if held and (time.monotonic() <= held[1] or not self._one_connects.acquire(blocking=False)):
+            return held[0]
+        if held is None:
+            self._one_connects.acquire()
+        try:
+            if held is self._held:  # else somebody has read them while this one waited
+                self._held = (renewed(held and held[0], self._names), time.monotonic() + WIRING_S)
+            assert self._held is not None
+            return self._held[0]
+        finally:
+            self._one_connects.release()
 
 
 class PerLoop(Generic[T]):

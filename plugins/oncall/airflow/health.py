@@ -7,8 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from oncall.adapters.postgres.history import History
-from oncall.airflow.composition import Wiring, renewed
+from oncall.airflow.composition import PerLoop, SharedWiring, Wiring
 from oncall.core.errors import Unreadable
 from oncall.usecases.current_config import current_problems
 from oncall.usecases.history import SystemHealth
@@ -17,7 +16,6 @@ from oncall.usecases.timekeeping import utc_now
 
 SHARED_S = 2.0
 SHARED_IN_TROUBLE_S = 5.0  # a database that does not answer takes seconds to say so
-WIRING_S = 60.0
 FIRST_S = 5.0  # how long to wait for somebody else's answer when there is none to repeat
 
 
@@ -32,7 +30,7 @@ class SharedHealth:
         self._asking = threading.Lock()
         self._last: SystemHealth | Unreadable | None = None
         self._until = 0.0
-        self._wired: tuple[Wiring, History, float] | None = None
+        self._wiring, self._history = SharedWiring(("oncall_db",)), PerLoop(Wiring.history)
 
     def read(self) -> SystemHealth:
         """Raises Unreadable."""
@@ -49,9 +47,9 @@ class SharedHealth:
         raise Unreadable(str(self._last or "oncall_db: does not answer"))
 
     def _ask(self) -> None:
-        wiring, past = self._wiring()
+        wiring = self._wiring.now()
         try:
-            system_health = past.system_health()
+            system_health = self._history.of(wiring).system_health()
             # The watcher's note is as old as its last look: these files may be wrong since.
             valid = system_health.files_valid is not False and not current_problems()
             self._last = system_health = replace(system_health, files_valid=valid)
@@ -61,12 +59,3 @@ class SharedHealth:
         self._until = self._clock() + SHARED_S
         if system_health.tick:
             wiring.metrics.tell([TICK_AGE.of((utc_now() - system_health.tick).total_seconds())])
-
-    def _wiring(self) -> tuple[Wiring, History]:
-        if self._wired is None or self._clock() > self._wired[2]:
-            before, history = self._wired[:2] if self._wired else (None, None)
-            wiring = renewed(before, ("oncall_db",))
-            if history is None or wiring is not before:
-                history = wiring.history()
-            self._wired = (wiring, history, self._clock() + WIRING_S)
-        return self._wired[:2]

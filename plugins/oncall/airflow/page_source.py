@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 
 from oncall.adapters.postgres.report_numbers import PublishedReports
-from oncall.airflow.composition import Wiring, renewed
+from oncall.airflow.composition import SharedWiring, Wiring
 from oncall.airflow.health import SharedHealth
 from oncall.airflow.page_reading import PageReading
 from oncall.airflow.page_reports import PageReports
@@ -25,7 +25,6 @@ from oncall.web.snapshot import PageSnapshot
 
 SHARED_S = 2.0  # readers within this time are shown the same
 SHARED_IN_TROUBLE_S = 10.0  # a database that does not answer takes seconds to say so: not asked again at once
-WIRING_S = 60.0  # how long Airflow's connections are taken to be what they were
 # How long a person waits for both channels; the watcher sends what is not sent by then.
 CHANNELS_WITHIN_S = 5.0
 
@@ -37,8 +36,7 @@ class PageSource:
     """
 
     def __init__(self, desk: ReportDesk | None = None) -> None:
-        self._one_reads, self._one_connects = threading.Lock(), threading.Lock()
-        self._wiring: tuple[Wiring, float] | None = None
+        self._one_reads, self._wiring = threading.Lock(), SharedWiring()
         self._reading: tuple[PageReading, Wiring] | None = None
         self._seen: tuple[PageSnapshot, float, int] | None = None
         self._acts = 0  # a reading that began before the last of them is as of before it
@@ -58,7 +56,7 @@ class PageSource:
             return seen
 
     def _reader(self) -> PageReading:
-        wiring = self._wired()
+        wiring = self._wiring.now()
         reading, by = self._reading or (PageReading(wiring), wiring)
         if by is not wiring:
             reading.renew(wiring)
@@ -82,7 +80,7 @@ class PageSource:
         zone = self.read().config.roster_of(dag_id).tz
         outcome = run_again(dag_id, report_date, by, zone)
         if outcome.done:
-            wiring = self._wired()
+            wiring = self._wiring.now()
             self._acts += 1
             with suppress(Unreadable):  # it runs all the same
                 services = wiring.services()
@@ -92,20 +90,20 @@ class PageSource:
 
     def feeds(self) -> Feeds:
         """Implements `Source`."""
-        return self._wired().feeds()
+        return self._wiring.now().feeds()
 
     def reports(self) -> Reports:
         return self._reports
 
     def _published_reports(self) -> PublishedReports:
-        return self._wired().published_reports()
+        return self._wiring.now().published_reports()
 
     def system_health(self) -> SystemHealth:
         """Implements `Source`."""
         return self._health.read()
 
     def _act(self, by: str, dag_ids: Collection[str], act: Callable[[ManualActions], Outcome]) -> Outcome:
-        wiring = self._wired()
+        wiring = self._wiring.now()
         services = wiring.services()
         at = services.agreed_now()
         try:
@@ -116,19 +114,3 @@ class PageSource:
             send_once(wiring, services, patience_s=CHANNELS_WITHIN_S)
         self._acts += 1
         return outcome
-
-    def _wired(self) -> Wiring:
-        """One reads Airflow's connections again, and tries them; others go on with those in use meanwhile."""
-        known = self._wiring
-        if known is not None and time.monotonic() <= known[1]:
-            return known[0]
-        if not self._one_connects.acquire(blocking=known is None):
-            assert known is not None
-            return known[0]
-        try:
-            if known is self._wiring:  # else somebody has read them while this one waited
-                self._wiring = (renewed(known[0] if known else None), time.monotonic() + WIRING_S)
-            assert self._wiring is not None
-            return self._wiring[0]
-        finally:
-            self._one_connects.release()
