@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from copy import copy
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Generic, TypeVar
 
 from oncall.adapters.opsgenie.pager import Opsgenie as PagerAdapter
@@ -81,8 +82,6 @@ class Wiring:
         self._warehouse: Connect = self._databases["warehouse"]
         self._oncall_db: Connect = self._databases["oncall_db"]
         self._usual: UsualKept = before._usual if before else UsualKept()
-        self._feeds: Feeds | None = None
-        self._published_reports: PublishedReports | None = None
         self.links = Links(base_url())
         self.metrics: Metrics = before.metrics if before else AirflowMetrics()
         self.pager: PagerAdapter = before.pager if before else PagerAdapter.from_connection()
@@ -165,15 +164,15 @@ class Wiring:
         """What reads the past for people."""
         return History(self._oncall_db)
 
+    @cached_property
     def feeds(self) -> Feeds:
         """The same for all threads, as long as this wiring lasts."""
-        self._feeds = self._feeds or Feeds(self._oncall_db)
-        return self._feeds
+        return Feeds(self._oncall_db)
 
+    @cached_property
     def published_reports(self) -> PublishedReports:
         """The same for all threads, as long as this wiring lasts."""
-        self._published_reports = self._published_reports or PublishedReports(self._warehouse)
-        return self._published_reports
+        return PublishedReports(self._warehouse)
 
     def publications(self) -> PublicationHistory:
         """What reads when reports were published."""

@@ -136,7 +136,8 @@ class Looker:
         store.set_note(TICK, at.isoformat())
         scene = Scene(services.config.roster, services.links, at)
         quietly(lambda: say_configuration(store, scene, services.problems))
-        quietly(lambda: self._say_connections(store, scene))
+        if (wiring := self.known.wiring) is not None:
+            quietly(lambda: note_connections(store, scene, wiring.troubles))
         quietly(lambda: self._say_back(services, at))
         quietly(lambda: watch_watcher(store, scene))
         quietly(lambda: watch_sla_watch(store, scene))
@@ -158,10 +159,6 @@ class Looker:
             if not wiring.answers(("oncall_db",)):
                 raise Unreadable(reason)
             self._cannot_send = ""
-
-    def _say_connections(self, store: Store, scene: Scene) -> None:
-        if self.known.wiring is not None:
-            note_connections(store, scene, self.known.wiring.troubles)
 
     def _say_down(self, services: Services, at: dt.datetime, reason: str) -> None:
         """Say once, from memory, that oncall_db stays away."""

@@ -90,13 +90,13 @@ class PageSource:
 
     def feeds(self) -> Feeds:
         """Implements `Source`."""
-        return self._wiring.now().feeds()
+        return self._wiring.now().feeds
 
     def reports(self) -> Reports:
         return self._reports
 
     def _published_reports(self) -> PublishedReports:
-        return self._wiring.now().published_reports()
+        return self._wiring.now().published_reports
 
     def system_health(self) -> SystemHealth:
         """Implements `Source`."""
