@@ -101,7 +101,7 @@ def test_before_five_the_report_due_today_is_shown() -> None:
     promised = [p for p in config().pipelines.values() if p.promise]
     made = Facts(publication=Publication(at("02:00", DAY), at("02:00", DAY), "x", 1))
     statuses = [evaluate_promise(p, DAY - dt.timedelta(days=1), made, moment, TZ) for p in promised]
-    waits = Facts(tasks=(Task("wait_for_upstream", "running", at("04:00")),))
+    waits = Facts(tasks=(Task("wait_for_upstream", "running", at("04:05")),))
     statuses += [evaluate_promise(p, DAY, waits, moment, TZ) for p in promised]
     page = overview(PageSnapshot(moment, config(), statuses=tuple(statuses), tick=moment), LINKS)
     assert {card.today.report_date for card in page.promises if card.today} == {DAY}
