@@ -165,7 +165,7 @@ def test_a_wait_is_measured_from_when_its_tables_came() -> None:
     """Until then it had nothing to do but wait, and then nothing but to end: however long it takes as a rule."""
     waits = (a_task("wait_for_upstream", "running", "02:00"),)
     came = (a_load(came="04:50"), a_load("master.customers", "02:00"))
-    told = "in wait_for_upstream since 02:00, its tables are there since 04:50"
+    told = "in wait_for_upstream since 02:00, its tables are there (last load 04:50)"
     for usual in ({}, {"usual": usually({}, longest={"wait_for_upstream": 9_000.0})}):
         assert why("04:59:59", tasks=waits, loads=came, **usual) == ("running", told)
         assert why("05:00", tasks=waits, loads=came, **usual) == ("stuck", told)

@@ -139,7 +139,7 @@ def _open_since(task: Task, facts: Facts, at: dt.datetime, tz: dt.tzinfo, pipeli
     elif task.task_id == WAIT and (came := _tables_came(facts)):
         if at >= max(came, task.since) + NEVER_STUCK_WITHIN:
             kind = "not woken"
-        said += f", its tables are there since {clock(came, tz)}" if came > task.since else ""
+        said += f", its tables are there (last load {clock(came, tz)})" if came > task.since else ""
     return Why(cause, f"{since}{takes}{said}", (task.task_id,), f"{brief}{takes}", rests_on=on, kind=kind)
 
 
