@@ -54,9 +54,8 @@ def find_lost_alerts(
         known = [(i, said) for i, said in told if i.promise_key == status.promise_key]
         if known and (not known[-1][0].open or known[-1][0].leader):
             continue  # it is over, or another one speaks for it
-        incident = (
-            known[-1][0] if known else new_incident(status, at).told(status.why)
-        )  # as its thread has told
+        # A new one counts as told of its cause: its thread has told of that.
+        incident = known[-1][0] if known else new_incident(status, at).told(status.why)
         aliases = {entry.alias for _, said in known for entry in said}
         roster = config.roster_of(status.pipeline.dag_id)
         lost = [

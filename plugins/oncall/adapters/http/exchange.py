@@ -109,9 +109,8 @@ class Exchange:
         if future.done():
             return self._accepted(future.result())
         sent = attempt.give_up()
-        if (
-            attempt.status >= 300 or attempt.status in TAKEN
-        ):  # what came of it is known, only its words are not
+        # What came of it is known, only its words are not.
+        if attempt.status >= 300 or attempt.status in TAKEN:
             return self._accepted(Answer(attempt.status, attempt.headers))
         raise DeliveryFailed(f"{self._access.at}: no full answer in {left:g} s", uncertain=sent)
 
