@@ -28,7 +28,9 @@ RUNBOOKS, SQL, CONTRACTS = "runbooks", "sql", "contracts"
 _STAMPED = attrgetter("st_dev", "st_ino", "st_mtime_ns", "st_ctime_ns", "st_size", "st_mode")
 _PERCENT = re.compile(r"%(?!\(\w+\)[sbt])")  # in SQL that is given parameters
 _STEP = r"[0-7][0-9]_\w+\.sql"
-_STEP_WORDS = "two digits up to 79, _ and letters, such as 10_base.sql, or take it away: it runs beside another one, or never"
+_STEP_WORDS = (
+    "two digits up to 79, _ and letters, such as 10_base.sql, or take it away: it may run beside another"
+)
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
