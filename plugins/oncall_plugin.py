@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+from importlib import import_module
 from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
+
+# Airflow runs each file of plugins/, whoever wrote it, under its bare name: a neighbour's `pipelines.py` takes the
+# place of our package of that name.
+for ours in ("oncall", "pipelines"):
+    if not hasattr(sys.modules.get(ours), "__path__"):
+        sys.modules.pop(ours, None)
+OURS = {ours: import_module(ours) for ours in ("oncall", "pipelines")}
 
 from oncall.airflow.airflow_state import ImportErrorListener
 from oncall.airflow.deadline import PromiseDue
@@ -29,7 +38,8 @@ class LazyApp:
 
 
 class OncallPlugin(AirflowPlugin):
-    name = "oncall"
+    # Of two plugins of one name Airflow drops one with no more than a line in the log: no other is called so.
+    name = "investor_oncall"
     fastapi_apps = [{"app": LazyApp(), "url_prefix": "/oncall", "name": "On-call"}]
     external_views = [
         {
@@ -61,3 +71,8 @@ class OncallPlugin(AirflowPlugin):
     global_operator_extra_links = [RunbookLink()]
     deadline_references = [PromiseDue]
     listeners = [ImportErrorListener(), ManualStateListener()]
+
+    @classmethod
+    def on_load(cls, *_: Any, **__: Any) -> None:
+        """Called when all files have run: a neighbour's that came after this one has lost our names again."""
+        sys.modules.update(OURS)

@@ -1,0 +1,34 @@
+"""Whether the On-call page answers at its address, beside the other plugins of this Airflow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow import plugins_manager
+
+from oncall.core.check_result import CheckResult
+
+ADDRESS = "/oncall"
+PLUGIN = "oncall_plugin"
+
+
+def say_who_has_the_page(checked: CheckResult) -> None:
+    """Airflow gives an address to the first plugin that asks for it, and no word to the others."""
+    answer = [app for app in plugins_manager.get_fastapi_plugins()[0] if _answers(app)]
+    ours = [app for app in answer if type(app["app"]).__module__ == PLUGIN]
+    if not ours:
+        checked.unasked.append(f"page {ADDRESS}: Airflow, as it is set up here, has not loaded {PLUGIN}.py")
+    elif answer[0] is ours[0]:
+        checked.good.append(f"page {ADDRESS}: ours")
+    else:
+        found = f"another plugin's app {answer[0].get('name')!r} answers there (url_prefix {answer[0]['url_prefix']!r})"
+        checked.wrong(
+            f"plugins/{PLUGIN}.py", ADDRESS, found, "another url_prefix in that plugin: alerts link to ours"
+        )
+
+
+def _answers(app: Mapping[str, Any]) -> bool:
+    """Whether Airflow gives this app the page's address, or one above it."""
+    prefix = app.get("url_prefix")
+    return bool(app.get("app") and prefix and f"{ADDRESS}/".startswith(prefix.rstrip("/") + "/"))
