@@ -119,7 +119,7 @@ COMMANDS = (
     *INCIDENT_COMMANDS,
     Command(
         "check",
-        "Every problem of roster, runbooks and SQL; with --connections of whatever they lead to.",
+        "Every problem of roster, runbooks, contracts and SQL files; with --connections of the SQL and all else.",
         check_connections.arguments,
         _check,
     ),
