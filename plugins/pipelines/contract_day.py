@@ -189,6 +189,8 @@ class ContractDay:
         """Of the day through the row it names (an order's lines), and what names none but stands among the day's.
 
         Keys that rise with time keep this to one range of the table's key; others are found by when they were written.
+        What stands behind the day's last and was written with a later day's load is of that day: its orders may still
+        be on their way.
         """
         parent = self._parent(day)
         if parent is None:
@@ -196,6 +198,8 @@ class ContractDay:
             return
         key, table, _ = parent
         ours = f"t.{quoted(day.name)}"
+        last = "(select coalesce(o.last, b.last) from keys_of_day as o cross join keys_before as b)"
+        of_a_later_day = f"coalesce({ours} > {last} and {self._written_after_its_load(day)}, false)"
         own = f"from {table_of(self.contract.table)} as o"
         low = (
             "(select least(o.first, b.last) from keys_of_day as o cross join keys_before as b"
@@ -208,11 +212,28 @@ class ContractDay:
         )
         yield (
             f"{ours} between coalesce({', '.join(low)}) and coalesce({', '.join(high)})"
-            f" and ({ours} in ({self.parents()}) or {self._written_since()}"
+            f" and ({ours} in ({self.parents()}) or {self._written_since()} and not {of_a_later_day}"
             f" and (select true from {table} where {key} = {ours} limit 1) is null)"
         )
         if not self._table.columns[day.name][1]:
             yield f"{ours} is null and {self._written_since()}"
+
+    def _written_after_its_load(self, day: Column) -> str:
+        """Since the day was over and, unless upstream writes down when it happened in the shop, after it was loaded.
+
+        Never, before a later day is loaded.
+        """
+        if "updated_at" not in self.contract.by_name:
+            return "false"
+        of_table = f"from master.loads where table_name in {loaded_as(self.contract)} and business_day"
+        own = f"from {table_of(self.contract.table)} as o where o.{quoted(day.name)} in ({self.parents()})"
+        end = "%(day_end)s::timestamptz"
+        in_time = f"(select 2 * count(*) filter (where o.updated_at < {end}) > count(*) {own})"
+        loaded = f"(select max(loaded_at) {of_table} = %(report_date)s::date)"
+        return (
+            f"exists (select {of_table} > %(report_date)s::date) and t.updated_at >= {end}"
+            f" and t.updated_at > (select case when {in_time} then '-infinity' else {loaded} end)"
+        )
 
     def _parent(self, day: Column | None) -> tuple[str, str, Column] | None:
         """(key, table, column of the day) of the row whose day is this one's, its alias being p."""
@@ -292,6 +313,11 @@ def in_day(day: Column, alias: str, first: int = 0, end: int = 1) -> str:
 def end_of(day: Column) -> str:
     """The first instant, or the first day, after the report date."""
     return "%(report_date)s::date + 1" if day.type == "date" else "%(day_end)s::timestamptz"
+
+
+def loaded_as(contract: TableContract) -> str:
+    """The names under which loads of the table are written down."""
+    return f"({literal(contract.table)}, {literal(contract.table.partition('.')[2])})"
 
 
 def sane(instant: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from oncall.core.data.data_contract import LOADS, Column, Reference, SqlRule, TableContract
-from pipelines.contract_day import AHEAD, ContractDay, in_the_future, latest
+from pipelines.contract_day import AHEAD, ContractDay, in_day, in_the_future, latest, loaded_as
 from pipelines.contract_rule import Existing, Rule
 from pipelines.sql_text import escaped, key_of, literal, names_of, quoted, table_of
 
@@ -226,18 +226,25 @@ def _of_plans(contract: TableContract) -> Iterator[Rule]:
 def _of_its_load(contract: TableContract, day: ContractDay) -> Iterator[Rule]:
     """As many rows of the day as its latest load says there are.
 
-    What came after the load is no part of it; and what has gone since a report was published with it was there then.
+    What came after the load is no part of it; and what has gone since a report was published with it was there then. A
+    day of which nothing is left is being loaded again, unless older days are gone too: what is put away goes with them.
     """
     if contract.completeness is None:
         return
     later = "d.updated_at > load.loaded_at" if "updated_at" in contract.by_name else "false"
+    emptied, dated = "false", contract.by_name.get(contract.business_day or "")
+    if dated is not None and dated.type in AHEAD and contract.read_back is not None:
+        day_before = in_day(dated, "t", -1, 0)
+        emptied = (
+            f"found.there = 0 and exists (select from {table_of(contract.table)} as t where {day_before})"
+        )
     bare = contract.table.partition(".")[2]
     select = f"""
         select concat('table_name {bare}, business_day ', %(report_date)s::date),
             concat(load.row_count, ' rows, but ', found.there, ' of that day in {contract.table}')
         from (
             select row_count::numeric as row_count, loaded_at from master.loads
-            where table_name in ('{bare}', '{contract.table}') and business_day = %(report_date)s::date
+            where table_name in {loaded_as(contract)} and business_day = %(report_date)s::date
             order by loaded_at desc nulls last, row_count desc nulls last limit 1
         ) as load
         cross join lateral (
@@ -246,13 +253,13 @@ def _of_its_load(contract: TableContract, day: ContractDay) -> Iterator[Rule]:
         where (
             found.there < load.row_count * {contract.completeness}
             or (found.there - found.later) * {contract.completeness} > load.row_count
-        ) and not exists (
+        ) and ({emptied} or not exists (
             select from investor.publications as made
             cross join lateral jsonb_to_record(made.upstream -> '{contract.table}')
                 as read (loaded_at timestamptz, row_count numeric)
             where made.report_date = %(report_date)s::date
                 and read.loaded_at = load.loaded_at and read.row_count = load.row_count
-        )"""
+        ))"""
     off = round(100 * (1 - contract.completeness), 2)
     expected = f"as many {contract.noun} as the day's load says, give or take {off:g} %"
     name = f"{contract.short}_are_as_many_as_loaded"
@@ -267,7 +274,7 @@ def _of_when_it_was_loaded(contract: TableContract) -> Iterator[Rule]:
     if contract.completeness is None or contract.business_day is None:
         return
     bare = contract.table.partition(".")[2]
-    of_table = f"from master.loads where table_name in ('{bare}', '{contract.table}') and business_day ="
+    of_table = f"from master.loads where table_name in {loaded_as(contract)} and business_day ="
     select = f"""
         select concat('table_name {bare}, business_day ', %(report_date)s::date), load.loaded_at::text
         from (select max(loaded_at) as loaded_at {of_table} %(report_date)s::date) as load

@@ -88,6 +88,12 @@ class Undone:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connection, name)
 
+    def __enter__(self) -> Undone:
+        return self
+
+    def __exit__(self, failed: object, *_: object) -> None:
+        self.rollback() if failed else self.commit()
+
     def commit(self) -> None:
         self._to_database("release savepoint here; savepoint here")
 
