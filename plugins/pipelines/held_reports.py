@@ -17,6 +17,7 @@ from oncall.config.load_volume import volume_in_force
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.data.data_contract import Breach
 from oncall.core.errors import OncallError
+from oncall.core.promises.facts import Load
 from oncall.core.promises.promise import Pipeline, business_day
 from pipelines import runner
 from pipelines.report_run import ReportRun
@@ -47,9 +48,14 @@ def release_report(
     if len(note) > MAX_NOTE:
         raise OncallError(f"a note of {len(note)} characters; write at most {MAX_NOTE}")
     run = _run(config, pipeline_of(config, report), date)
-    loads = Warehouse(connect_by("warehouse"), volume_in_force).loads(loaded(run.upstream), date)
-    thin = {load.table: load.rows for load in loads if load.state == "partial" and load.rows is not None}
+    thin = {load.table: load.rows for load in partial_loads(run) if load.rows is not None}
     return runner.release(connection, run, by.strip(), note.strip(), thin)
+
+
+def partial_loads(run: ReportRun) -> list[Load]:
+    """The loads that the run would read of which a part seems to be missing, and nobody has said that it is all."""
+    loads = Warehouse(connect_by("warehouse"), volume_in_force).loads(loaded(run.upstream), run.report_date)
+    return [load for load in loads if load.state == "partial"]
 
 
 def rows_that_break(

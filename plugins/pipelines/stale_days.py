@@ -16,7 +16,9 @@ from typing import Any
 from oncall.adapters.postgres.refusals import first_line
 from oncall.config.oncall_config import OncallConfig
 from oncall.config.runbooks_together import base_of
-from oncall.core.data.report_words import restated
+from oncall.core.data.report_words import if_true, restated
+from oncall.core.promises.cause import late_words
+from oncall.core.promises.facts import Load
 from oncall.core.promises.promise import Pipeline
 from pipelines import publication, runner
 from pipelines.report_run import Held, ReportRun
@@ -60,10 +62,14 @@ class Rerun:
 
 @dataclass(frozen=True)
 class StalePublications:
-    """The published days of this warehouse whose inputs have changed since."""
+    """The published days of this warehouse whose inputs have changed since.
+
+    `partial_loads`: those that a run would read; a day that was loaded again in part is not run again.
+    """
 
     connection: Any
     config: OncallConfig
+    partial_loads: Callable[[ReportRun], Sequence[Load]] = lambda _: ()
     # By DAG: why the last search could not look for rows that came late.
     unsearched: dict[str, str] = field(default_factory=dict)
 
@@ -117,7 +123,7 @@ class StalePublications:
         while days := _open(self.known(), done):
             day = days[0]
             run = self._run(day.pipeline, day.report_date, run_id=run_id, reason=reason or day.because, at=at)
-            done.append(_again(self.connection, day, run))
+            done.append(self._again(day, run))
             tell(done[-1])
         return done
 
@@ -135,6 +141,20 @@ class StalePublications:
         return ReportRun(
             pipeline.dag_id, pipeline.report, date, zone, run_id, upstream, promise=promise, **more
         )
+
+    def _again(self, day: StaleDay, run: ReportRun) -> Rerun:
+        before = publication.restated(self.connection, run)
+        try:
+            if thin := [late_words(load, run.zone) for load in self.partial_loads(run)]:
+                return Rerun(day, held="; ".join(thin) + if_true(run.report, run.report_date))
+            runner.run_day(self.connection, run)
+        except Held as held:
+            return Rerun(day, held=str(held))
+        except Exception as error:  # one that cannot be computed stands in no other's way
+            if self.connection.closed:
+                raise
+            return Rerun(day, held=first_line(error))
+        return Rerun(day, publication.restated(self.connection, run) - before)
 
 
 def publish_and_tell(connection: Any, run: ReportRun, by: str | None) -> dict[str, int]:
@@ -165,19 +185,6 @@ def note_reruns(done: Iterable[Outcome], by: str, run_id: str) -> str:
     except Exception as error:  # noqa: BLE001 - the days were run all the same
         return f"the incidents' timelines do not say so: {error}"
     return ""
-
-
-def _again(connection: Any, day: StaleDay, run: ReportRun) -> Rerun:
-    before = publication.restated(connection, run)
-    try:
-        runner.run_day(connection, run)
-    except Held as held:
-        return Rerun(day, held=str(held))
-    except Exception as error:  # one that cannot be computed stands in no other's way
-        if connection.closed:
-            raise
-        return Rerun(day, held=first_line(error))
-    return Rerun(day, publication.restated(connection, run) - before)
 
 
 def _open(days: Sequence[StaleDay], done: Sequence[Rerun]) -> list[StaleDay]:

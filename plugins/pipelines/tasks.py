@@ -73,8 +73,10 @@ def rerun_stale(run_id: str, reason: str = "") -> list[str]:
 
     A day that is held fails the task, and so does a pipeline that cannot be searched: after all the others.
     """
+    from pipelines.held_reports import partial_loads  # not with every parse of a DAG file
+
     with _warehouse() as connection:
-        stale = StalePublications(connection, oncall_config.load(oncall_config.include_dir()))
+        stale = StalePublications(connection, oncall_config.load(oncall_config.include_dir()), partial_loads)
         done = stale.rerun(run_id, reason=reason, tell=_tell)
     if reason := note_reruns([rerun.outcome for rerun in done], "oncall_rerun_stale", run_id):
         log.warning("%s", reason)

@@ -308,6 +308,20 @@ def test_a_cancellation_of_a_day_that_has_not_run_yet_makes_nothing_stale(a_sale
     assert stale(a_sale) == []
 
 
+def test_a_load_that_is_noted_later_than_it_says_makes_its_day_stale(a_sale: Any, run: Run) -> None:
+    """Begun before the day was read and finished after it, or by a clock that is behind: it is not what was read."""
+    upstream = SETUP.pipelines["profit_etl"].upstream
+    loaded(a_sale, "marketing_spend", BEFORE, at("01:00"), 0)
+    run("profit_etl", day=BEFORE, upstream=upstream, at=at("02:00"))
+    assert stale(a_sale) == []
+    add(a_sale, "marketing_spend", {"day": BEFORE, "channel": "tv", "amount": 3, "updated_at": at("01:50")})
+    loaded(a_sale, "marketing_spend", BEFORE, at("01:55"), 1)
+    assert stale(a_sale) == [("profit_etl", BEFORE)]
+    StalePublications(a_sale, SETUP).rerun("again")
+    assert profit(a_sale, BEFORE)["marketing"] == 3
+    assert stale(a_sale) == []
+
+
 def test_a_day_with_a_cancellation_alone_is_published(a_sale: Any, run: Run) -> None:
     """Nothing was sold, upstream says so, and what was sold before comes back."""
     cancel(a_sale, at("09:00"))
@@ -844,6 +858,27 @@ def test_what_bears_a_time_to_come_waits_for_it(a_sale: Any) -> None:
     """One wrong clock at upstream's must not keep a day stale for ever."""
     late_session(a_sale, 1, BEFORE, updated_at=now() + dt.timedelta(days=400))
     assert stale(a_sale) == []
+
+
+def test_a_day_that_was_loaded_again_in_part_is_not_run_again_until_a_person_says_that_it_is_all(
+    a_sale: Any, run: Run, known_to_airflow: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Four hundred touches of a thousand; the day stays as it is published."""
+    for ago in range(1, 15):
+        loaded(a_sale, "touches", BEFORE - dt.timedelta(days=ago), at("01:00") - dt.timedelta(days=ago), 1000)
+    touches = (
+        "insert into master.touches select nth, 1, %s, 'email', now() from generate_series(1, 400) as nth"
+    )
+    change(a_sale, touches, at("11:00", BEFORE))
+    loaded(a_sale, "touches", BEFORE, now(), 400)
+    assert main(["stale", "--rerun", "--yes"]) == 1
+    said = capsys.readouterr().out
+    assert "held: master.touches is partial since " in said
+    assert f"python -m oncall release investor.daily_profit {BEFORE} --note TEXT" in said
+    assert restatements(a_sale) == []
+    assert main(["release", "profit_etl", str(BEFORE), "--note", "a quiet day", "--yes"]) == 0
+    assert main(["stale", "--rerun", "--yes"]) == 0
+    assert {r["row_key"] for r in restatements(a_sale)} >= {"email", "organic"}
 
 
 def test_the_command_lists_and_runs_again(

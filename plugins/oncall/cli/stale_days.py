@@ -47,10 +47,11 @@ def _stale(args: argparse.Namespace) -> int:
     since = moment_of("--since", args.since, config.roster) if args.since else None
     # Only here: the other commands need no database.
     from oncall.adapters.postgres.database import work_by
+    from pipelines.held_reports import partial_loads
 
     with closing(work_by("warehouse")) as connection:
         runner.install(connection)
-        stale = StalePublications(connection, config)
+        stale = StalePublications(connection, config, partial_loads)
         if not args.rerun:
             return max(_list(args, stale.find(since)), _unsearched(stale))
         confirm(args, "Run every stale day again, oldest first?", "nothing was run")
