@@ -234,9 +234,9 @@ def _of_its_load(contract: TableContract, day: ContractDay) -> Iterator[Rule]:
     later = "d.updated_at > load.loaded_at" if "updated_at" in contract.by_name else "false"
     emptied, dated = "false", contract.by_name.get(contract.business_day or "")
     if dated is not None and dated.type in AHEAD and contract.read_back is not None:
-        day_before = in_day(dated, "t", -1, 0)
+        week_before = in_day(dated, "t", -7, 0)
         emptied = (
-            f"found.there = 0 and exists (select from {table_of(contract.table)} as t where {day_before})"
+            f"found.there = 0 and exists (select from {table_of(contract.table)} as t where {week_before})"
         )
     bare = contract.table.partition(".")[2]
     select = f"""

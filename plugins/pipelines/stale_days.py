@@ -145,8 +145,11 @@ class StalePublications:
     def _again(self, day: StaleDay, run: ReportRun) -> Rerun:
         before = publication.restated(self.connection, run)
         try:
-            if thin := [late_words(load, run.zone) for load in self.partial_loads(run)]:
-                return Rerun(day, held="; ".join(thin) + if_true(run.report, run.report_date))
+            # Of one that has not changed since the day was published with it nobody asks again.
+            thin = [load for load in self.partial_loads(run) if load.table in day.because]
+            if thin:
+                words = "; ".join(late_words(load, run.zone) for load in thin)
+                return Rerun(day, held=words + if_true(run.report, run.report_date))
             runner.run_day(self.connection, run)
         except Held as held:
             return Rerun(day, held=str(held))

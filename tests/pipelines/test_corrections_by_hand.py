@@ -879,6 +879,12 @@ def test_a_day_that_was_loaded_again_in_part_is_not_run_again_until_a_person_say
     assert main(["release", "profit_etl", str(BEFORE), "--note", "a quiet day", "--yes"]) == 0
     assert main(["stale", "--rerun", "--yes"]) == 0
     assert {r["row_key"] for r in restatements(a_sale)} >= {"email", "organic"}
+    # Nobody asks again of one that the day was published with.
+    change(a_sale, "delete from investor.releases")
+    late = {"refunded_at": at("13:00", BEFORE), "updated_at": now()}
+    add(a_sale, "refunds", {"refund_id": 1, "order_id": 1, "amount": "6.00", **late})
+    assert main(["stale", "--rerun", "--yes"]) == 0
+    assert profit(a_sale, BEFORE)["refunds"] == 6
 
 
 def test_the_command_lists_and_runs_again(

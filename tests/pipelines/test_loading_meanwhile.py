@@ -27,7 +27,7 @@ SCALE = 0.005
 HAPPENED = {
     "customers": "signed_up_at",
     "orders": "case when status = 'cancelled' then updated_at - interval '6 hours' else ordered_at end",
-    "order_lines": "updated_at - interval '25 hours' + order_id % 24 * interval '1 hour'",
+    "order_lines": "updated_at - interval '24 hours' + order_id % 24 * interval '1 hour'",
     "refunds": "refunded_at",
     "touches": "touched_at",
     "sessions": "started_at",
