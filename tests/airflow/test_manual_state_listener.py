@@ -174,6 +174,16 @@ def test_a_run_that_said_that_it_published_is_not_asked_for_its_end(task_log: Ta
     assert seen(task_log).over is None
 
 
+def test_a_run_that_published_beside_a_failed_task_is_asked_for_its_end(task_log: TaskLog) -> None:
+    """Its DAG may go on without that task, such as a teardown: then nobody has to do anything."""
+    states = {"transform": "success", "publish": "success", "drop": "failed"}
+    a_night(task_log, transform="success", publish="success", drop="failed")
+    ask(task_log, ["growth_etl"], FakeTi({NIGHT: dict(states)}, "success"), THREE)
+    ended = seen(task_log).over
+    assert ended is not None
+    assert ended.state == "success"
+
+
 def test_a_run_that_a_dead_task_ended_is_one_failure(task_log: TaskLog) -> None:
     """Killed a moment ago: the end of the run was told first, and a minute later what ended it woke anew."""
     a_night(task_log, transform="running")

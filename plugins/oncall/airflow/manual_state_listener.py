@@ -224,9 +224,10 @@ def _untold(
 
 def _ended(run: RunSaid, states: Mapping[str, str | None], ti: Any) -> TaskState | None:
     """How a run ended that did not say so. (A task without work, an EmptyOperator, says nothing, `publish` neither.)"""
-    said = run.said.get("publish")
     over = all(state == "upstream_failed" or STATES.get(state) in OVER for state in states.values())
-    if not over or run.over is not None or (said and said.state == "success"):
+    said = run.said.get("publish")
+    published = said is not None and said.state == "success" and "failed" not in states.values()
+    if not over or run.over is not None or published:
         return None
     ended = STATES.get(ti.get_dagrun_state(run.dag_id, run.run_id))
     return ended if ended in OVER else None

@@ -686,6 +686,22 @@ def rerun(*tasks: Task, first: str = "04:00", **facts: Any) -> Why | None:
             "the run was marked as failed by B at 06:00",
         ),
         ((), {"run": a_task(RUN, "deleted", "05:50", "06:00")}, None),
+        # Somebody's DAG goes on without it: a teardown, an optional step.
+        (
+            (a_task("drop", "failed", "05:50", "06:00"),),
+            {"run": a_task(RUN, "success", "03:00", "06:01")},
+            None,
+        ),
+        (
+            (a_task("drop", "failed", "05:50", "06:00"),),
+            {"run": a_task(RUN, "running", "03:00")},
+            "task drop failed at 06:00",
+        ),
+        (
+            (a_task("check", "failed", "05:50", "06:00"),),
+            {"run": a_task(RUN, "success", "03:00", "06:01", BY_HAND)},
+            "task check failed at 06:00",
+        ),
         ((), {"loads": (a_load(),), "unreadable": ("oncall_db: x",)}, None),
     ],
 )

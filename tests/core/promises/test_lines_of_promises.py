@@ -39,7 +39,7 @@ def test_the_line_of_a_cause(cause: str, detail: str, line: str) -> None:
     assert words.cause_line(cause, detail) == line
     assert words.cause_line(cause, detail, over=True) == f"Then: {line[:1].lower()}{line[1:]}"
     again = words.cause_line(cause, detail, published=True)
-    assert again == f"Run again: {line[:1].lower()}{line[1:]}"
+    assert again == f"Since then: {line[:1].lower()}{line[1:]}"
     assert words.cause_line(cause, detail, over=True, published=True).startswith("Then: ")
 
 

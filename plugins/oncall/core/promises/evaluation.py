@@ -127,6 +127,8 @@ def _failed_since(facts: Facts, published_at: dt.datetime, tz: dt.tzinfo) -> Why
     if not since:
         return None
     if since[-1] in facts.tasks:
+        if facts.over and facts.over.state == "success" and not facts.over.marked:
+            return None  # its DAG goes on without what has failed
         return held(facts) if facts.held_by else failed(since[-1], tz)
     why, again = failed(since[-1], tz), open_task(facts)
     if again is None:

@@ -65,11 +65,11 @@ def steps_are_about(report_date: dt.date) -> str:
 def cause_line(words: str, detail: str, *, over: bool = False, published: bool = False) -> str:
     """The cause as a line of its own: "Stuck: in transform since 03:12", or "Then: stuck: …" once it is over.
 
-    `published`: the report is there, and it is a later run that has failed.
+    `published`: the report is there, and what has failed did so after it.
     """
     line = because(words, detail)
     if published and not over:
-        return f"Run again: {line}"
+        return f"Since then: {line}"
     return f"Then: {line}" if over else _sentence(line)
 
 
