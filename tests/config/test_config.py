@@ -725,7 +725,14 @@ def test_two_overrides_of_one_seat_at_one_time_are_an_error(tmp_path: Path) -> N
             "upstream[0]: found 'master.order'; write one of master.customers",
         ),
         (("master.orders", "orders"), "runbooks/sales_etl.md:10: upstream[0]: found 'orders'; write a table"),
-        (("[master.orders, base.profit]", "[]"), "runbooks/sales_etl.md:10: upstream: found no table; write"),
+        (
+            ("[master.orders, base.profit]", "[]"),
+            "or none where it is a DAG of yours that waits for none of them",
+        ),
+        (
+            ("[master.orders, base.profit]", "nothing"),
+            "runbooks/sales_etl.md:10: upstream: found 'nothing'; write a list",
+        ),
         ((', slack: "#swe"', ""), "runbooks/sales_etl.md:6: upstream_owner.slack: found nothing; write"),
         (("purpose:", "propose:"), "runbooks/sales_etl.md:4: propose: found an unknown key"),
         (
@@ -772,6 +779,14 @@ def test_a_runbook_without_running_is_good_and_lends_stuck(tmp_path: Path) -> No
         oncall_config.load(folder).pipelines["sales_etl"].runbook.section("running")
         == "1. Do what Stuck says."
     )
+
+
+def test_a_dag_of_somebodys_may_wait_for_no_table(tmp_path: Path) -> None:
+    """It says so in a word; with a table in its place, that table would be told as what it waits for."""
+    folder = write_include(
+        tmp_path / "include", runbook=RUNBOOK.replace("[master.orders, base.profit]", "none", 1)
+    )
+    assert oncall_config.load(folder).pipelines["sales_etl"].upstream == ()
 
 
 @pytest.mark.parametrize(

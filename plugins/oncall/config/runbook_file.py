@@ -36,6 +36,8 @@ _OWN_TABLES = tuple(
     f"investor.{name}" for name in ("publications", "restatements", "late_rows", "checks", "releases")
 )
 MOST_TITLES = 100  # among which a misspelt one is looked for
+# Said in a word: a list that somebody has emptied by mistake would have a run wait for nothing.
+NO_UPSTREAM = "none"
 UPSTREAM = (*(f"master.{name}" for name in MASTER_TABLES), *(f"base.{name}" for name in BASE_MODELS))
 
 
@@ -174,9 +176,15 @@ def _read_folder(field: Field) -> str:
 
 
 def _read_upstream(field: Field) -> tuple[str, ...]:
+    if field.found == repr(NO_UPSTREAM):
+        return ()
     entries = field.items("a list of tables such as [master.orders]")
     if not entries and field.found in ("nothing", "a list"):
-        field.complain("the tables that the pipeline waits for, such as [master.orders]", found="no table")
+        field.complain(
+            f"the tables that the pipeline waits for, such as [master.orders], or {NO_UPSTREAM} where it is a DAG of"
+            " yours that waits for none of them",
+            found="no table",
+        )
     tables: list[str] = []
     for entry in entries:
         table = _read_table(entry, "master.orders")
