@@ -28,7 +28,7 @@ def task_log(oncall_database: str) -> TaskLog:
 
 def test_the_last_line_of_an_error_is_what_a_person_would_quote() -> None:
     """The type and the last line; Airflow's own wrappers only the line."""
-    from airflow.sdk.exceptions import AirflowFailException
+    from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
 
     assert callbacks.last_line(ZeroDivisionError("division by zero")) == "ZeroDivisionError: division by zero"
     assert callbacks.last_line(ValueError("first\nlast\n")) == "ValueError: last"
@@ -37,6 +37,11 @@ def test_the_last_line_of_an_error_is_what_a_person_would_quote() -> None:
     assert (
         callbacks.last_line(ValueError(undefined)) == 'ValueError: relation "master.sessions" does not exist'
     )
+    assert (
+        callbacks.last_line(AirflowTaskTimeout("Timeout, PID: 23335"))
+        == "ran longer than its execution_timeout"
+    )
+    assert callbacks.last_line(AirflowTaskTimeout("CRM: 30 s")) == "AirflowTaskTimeout: CRM: 30 s"
     assert callbacks.last_line(None) == ""
     assert callbacks.last_line(KeyError()) == "KeyError"
 

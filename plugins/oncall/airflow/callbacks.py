@@ -176,6 +176,8 @@ def _last_line(error: object) -> str:
         lines.reverse()
     said = next((line for line in lines if not POINTS_AT_CODE.match(line)), "")
     name = type(error).__name__ if isinstance(error, BaseException) else ""
+    if name == "AirflowTaskTimeout" and said.startswith("Timeout, PID"):
+        return "ran longer than its execution_timeout"
     if not isinstance(error, BaseException) or name in ("AirflowException", "AirflowFailException"):
         return said or name
     return f"{name}: {said}" if said else name
