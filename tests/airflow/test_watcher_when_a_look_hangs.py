@@ -107,7 +107,8 @@ def test_connections_that_cannot_be_made_anew_go_on(
     finally:
         let_go.set()
     (page,) = pages(site)
-    assert 0 <= page.created_at - due.timestamp() < 5
+    # Airflow hangs for a minute.
+    assert 0 <= page.created_at - due.timestamp() < 15
     assert "annot" not in page.message
 
 
