@@ -5,18 +5,21 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import json
+import selectors
 import socket
 import threading
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from oncall.adapters.http import calls, exchange
+from oncall.adapters.http import addresses, calls, exchange
 from oncall.adapters.opsgenie.pager import Opsgenie
 from oncall.adapters.slack.chat import Slack
 from oncall.core.errors import DeliveryFailed, OncallError, Unreadable
@@ -30,6 +33,20 @@ MESSAGE = Message(
     "growth_etl:2026-01-05", "page-1-primary", "Late", recipients=(Recipient("DE-003", "de-003@x"),)
 )
 LONG_AGO = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+
+
+@contextlib.contextmanager
+def dead(address: tuple[str, int]) -> Iterator[str]:
+    """Takes no connection and refuses none: nobody answers there, and nobody says so."""
+    with contextlib.ExitStack() as open_ones:
+        server = open_ones.enter_context(socket.socket())
+        server.bind(address)
+        server.listen(0)
+        for _ in range(4):  # then its queue is full
+            waiting = open_ones.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(address)
+        yield address[0]
 
 
 @pytest.fixture(scope="module")
@@ -163,6 +180,102 @@ def never_read(connection: socket.socket, over: threading.Event) -> None:
 def another_protocol(connection: socket.socket, over: threading.Event) -> None:
     connection.sendall(b"220 mail.example.com ESMTP\r\n")
     over.wait(30)
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        ("127.0.0.2",),
+        tuple(f"127.0.0.{n}" for n in range(2, 8)),
+        ("127.0.0.2", "::1"),  # there nobody listens
+        ("127.0.0.9", "127.0.0.1"),
+    ],
+)
+def test_a_name_is_reached_by_the_address_that_answers(
+    connect: Connect, inbox: RunningInbox, others: Sequence[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network that swallows packets to the others, as to a name's IPv6 addresses: each try ended at the first."""
+    resolve = socket.getaddrinfo
+    port = urlsplit(inbox.opsgenie_host).port or 0
+
+    def resolved(host: Any, *asked: Any, **more: Any) -> Any:
+        hosts = (*others, "127.0.0.1") if host in ("opsgenie.test", b"opsgenie.test") else (host,)
+        return [each for one in hosts for each in resolve(one, *asked, **more)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
+    host = inbox.opsgenie_host.replace("127.0.0.1", "opsgenie.test")
+    with contextlib.ExitStack() as open_ones:
+        for address in others:
+            if address not in ("::1", "127.0.0.9", "127.0.0.1"):
+                open_ones.enter_context(dead((address, port)))
+        pager = Opsgenie.from_connection(
+            connect("ops", host=host, password=inbox.opsgenie_key, extra={"allow_http": True})
+        )
+        assert pager.page(MESSAGE)
+
+
+@pytest.mark.parametrize("slow_s", [1.1, 2.5])
+def test_of_addresses_that_are_all_slow_each_has_the_whole_time(
+    connect: Connect, inbox: RunningInbox, slow_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A share of it for each would have no page leave where one address alone was reached."""
+    resolve = socket.getaddrinfo
+
+    class Slowly(selectors.DefaultSelector):
+        """What is on its way is there after `slow_s`."""
+
+        began = 0.0
+
+        def select(self, timeout: float | None = None) -> Any:
+            self.began = self.began or time.monotonic()
+            left = self.began + slow_s - time.monotonic()
+            if timeout is not None and timeout < left:
+                time.sleep(timeout)
+                return []
+            time.sleep(max(left, 0))
+            return super().select(timeout)
+
+    def resolved(host: Any, *asked: Any, **more: Any) -> Any:
+        return (
+            resolve("127.0.0.1" if host in ("opsgenie.test", b"opsgenie.test") else host, *asked, **more) * 3
+        )
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
+    host = inbox.opsgenie_host.replace("127.0.0.1", "opsgenie.test")
+    pager = Opsgenie.from_connection(
+        connect("ops", host=host, password=inbox.opsgenie_key, extra={"allow_http": True})
+    )
+    monkeypatch.setattr(
+        addresses,
+        "selectors",
+        SimpleNamespace(DefaultSelector=Slowly, EVENT_WRITE=selectors.EVENT_WRITE),
+    )
+    assert pager.page(MESSAGE)
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (socket.gaierror(-2, "Name or service not known"), "Name or service not known"),
+        ([], "opsgenie.test has no address"),
+    ],
+)
+def test_a_name_that_leads_nowhere_is_said(
+    connect: Connect, found: Any, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the resolver says, or that there is nothing."""
+
+    def resolved(*_: Any, **__: Any) -> Any:
+        if isinstance(found, OSError):
+            raise found
+        return found
+
+    pager = Opsgenie.from_connection(
+        connect("ops", host="http://opsgenie.test:1", password=KEY, extra={"allow_http": True})
+    )
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
+    with pytest.raises(DeliveryFailed, match=f"cannot connect: .*{said}"):
+        pager.page(MESSAGE)
 
 
 @pytest.mark.parametrize("serve", [drip_headers, say_nothing, never_read, another_protocol])

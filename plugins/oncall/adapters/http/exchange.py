@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from oncall.adapters.http.addresses import AnyAddress
 from oncall.adapters.http.answers import AnswerTooLong
 from oncall.adapters.http.calls import CONNECT_S, Lanes, seconds_left, seconds_to_wait
 from oncall.adapters.http.connections import Access
@@ -89,6 +90,7 @@ class Exchange:
                 limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
                 retries=1,  # of connecting alone: what was sent is never sent again here
             )
+            self._transport._pool._network_backend = AnyAddress()
         except ImportError as error:  # SOCKS needs a further package
             raise LockedOut(f"{self._access.at}: the proxy cannot be used: {error}") from None
 
