@@ -195,6 +195,18 @@ def test_what_was_told_of_before_it_is_late_goes_on_when_it_is_put_back(
     assert again == ([("chat", "put-back"), ("chat", "headline:put-back")] if goes_on else [])
 
 
+@pytest.mark.parametrize(("removed_at", "goes_on"), [("05:00", True), ("04:59:59", False)])
+def test_what_was_removed_as_it_fell_due_goes_on_when_it_is_put_back(removed_at: str, goes_on: bool) -> None:
+    """It was late in that very instant. Removed before it, what was paged for then was due at another time."""
+    report = a_report("05:05", **STUCK)
+    ended = an_incident(
+        paged_at=at(removed_at), verdict="removed", resolved_at=at(removed_at), due=at("05:00")
+    )
+    earlier = {report.promise_key: (ended,)}
+    made, _ = decide((report,), earlier, {KEY: (a_page(),)}, a_scene("05:05"), at("00:00", days=-30))
+    assert [incident.key == KEY for incident in made.incidents if incident.open] == [goes_on]
+
+
 def test_whom_the_last_step_is_to_wake_is_called_when_it_is_put_back() -> None:
     """Its time came while its pipeline was removed, and nobody else is left: the primary is not paged anew."""
     report = a_report("05:31", **STUCK)
