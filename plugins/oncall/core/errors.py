@@ -65,8 +65,10 @@ class ConfigError(OncallError):
 class DeliveryFailed(OncallError):
     """A message was not taken or, if `uncertain` (a lost answer, a 5xx after the request was sent), may have been.
 
-    `retry_after`: seconds the far side asked to wait.
+    `retry_after`: seconds the far side asked to wait. `refused`: it takes other messages, and not this one.
     """
+
+    refused = False
 
     def __init__(self, reason: str, *, retry_after: float | None = None, uncertain: bool = False) -> None:
         super().__init__(reason)
@@ -76,6 +78,8 @@ class DeliveryFailed(OncallError):
 
 class Rejected(DeliveryFailed):
     """The far side refused the message for good."""
+
+    refused = True
 
 
 class UnknownPerson(Rejected):
@@ -88,6 +92,8 @@ class Gone(Rejected):
 
 class LockedOut(Rejected):
     """The far side refuses the connection itself: nothing gets through before somebody mends it."""
+
+    refused = False
 
 
 class Unreadable(OncallError):

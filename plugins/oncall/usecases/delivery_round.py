@@ -17,7 +17,7 @@ from oncall.usecases.channel_ports import Posted
 from oncall.usecases.chat_delivery import THREAD
 from oncall.usecases.pager_delivery import about
 from oncall.usecases.ports import Lane, OutboxEntry, Snapshot, Store
-from oncall.usecases.retry_and_rate_limit import is_refused, is_uncertain, wait_s
+from oncall.usecases.retry_and_rate_limit import wait_s
 
 log = structlog.get_logger(__name__)
 
@@ -174,23 +174,23 @@ class Round:
         if isinstance(error, Gone) and delivery.op != "page" and delivery.op != "post":
             self.done(delivery)  # there is nothing left to do it to
             return
-        refused, nobody_woken = is_refused(error), bool(send and send.nobody_woken)
+        nobody_woken = bool(send and send.nobody_woken)
         now = self.now()
         since = delivery.pending_since or now
         delivery = replace(delivery, pending_since=since)
         unreached = _unreached(error, now - since) if delivery.op == "page" else ""
         self.sent.unreached |= bool(unreached)
         if OTHERS in delivery.key:  # nothing is wrong with a channel of our own
-            self.sent.untold = (delivery, str(error)) if refused else self.sent.untold
-        elif refused:
+            self.sent.untold = (delivery, str(error)) if error.refused else self.sent.untold
+        elif error.refused:
             self.sent.refused = self.sent.refused_in[delivery.message.channel] = str(error)
         elif not unreached or nobody_woken:  # else it may be this person's alone
             self.sent.outage, self.sent.locked_out = str(error), isinstance(error, LockedOut)
-            self.sent.busy = isinstance(error, DeliveryFailed) and error.retry_after is not None
+            self.sent.busy = error.retry_after is not None
         wait = wait_s(delivery, error, nobody_woken=nobody_woken)
         if delivery.op == "page" and delivery.message.priority == "P1" and not unreached:
             wait = min(wait, (since + UNPROCESSED - now).total_seconds())  # then the next one is called
-        self._not_taken(delivery, str(error), wait, uncertain=is_uncertain(error), unreached=unreached)
+        self._not_taken(delivery, str(error), wait, uncertain=error.uncertain, unreached=unreached)
 
     def _not_taken(
         self, delivery: OutboxEntry, reason: str, again_in_s: float, *, uncertain: bool, unreached: str
@@ -214,16 +214,16 @@ class Round:
                 self.journal.append(delivery)
 
 
-def _unreached(error: OncallError, tried_for: dt.timedelta) -> str:
+def _unreached(error: DeliveryFailed, tried_for: dt.timedelta) -> str:
     """Why a page does not reach its person: it is refused, or not taken for too long; "" while it still may."""
-    if is_refused(error):
+    if error.refused:
         return str(error)
     return not_taken(str(error)) if tried_for >= UNPROCESSED else ""
 
 
-def _as_ours(error: Exception) -> OncallError:
+def _as_ours(error: Exception) -> DeliveryFailed:
     """An unforeseen error, as a failure of this one message that may have happened after it was sent."""
     if isinstance(error, OncallError):
-        return error
+        return error if isinstance(error, DeliveryFailed) else DeliveryFailed(str(error))
     log.error("oncall.unforeseen", traceback=trace(error))
     return Rejected(f"{type(error).__name__}: {error}", uncertain=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oncall.core.errors import DeliveryFailed, LockedOut, OncallError, Rejected
+from oncall.core.errors import DeliveryFailed
 from oncall.usecases.ports import OutboxEntry
 
 RETRY_S = (2, 4, 8, 15)
@@ -14,23 +14,12 @@ UNTAKEN_S = 15.0  # a page that nobody has taken yet waits no longer than this, 
 ASKED_TO_WAIT_S = 120.0
 
 
-def is_refused(error: OncallError) -> bool:
-    """Whether the far side takes other messages, and not this one."""
-    return isinstance(error, Rejected) and not isinstance(error, LockedOut)
-
-
-def is_uncertain(error: OncallError) -> bool:
-    """Whether the far side may have taken it all the same."""
-    return isinstance(error, DeliveryFailed) and error.uncertain
-
-
-def wait_s(delivery: OutboxEntry, error: OncallError, *, nobody_woken: bool) -> float:
+def wait_s(delivery: OutboxEntry, error: DeliveryFailed, *, nobody_woken: bool) -> float:
     """How long to wait until the next try. `nobody_woken`: it is a page that nobody has taken yet."""
-    unsure = is_uncertain(error) and delivery.channel == "chat"
-    waits = UNSURE_S if unsure else REFUSED_S if is_refused(error) else RETRY_S
+    unsure = error.uncertain and delivery.channel == "chat"
+    waits = UNSURE_S if unsure else REFUSED_S if error.refused else RETRY_S
     wait: float = waits[min(delivery.attempts, len(waits)) - 1]
-    asked_for = error.retry_after if isinstance(error, DeliveryFailed) else None
-    if asked_for is not None:
-        wait = max(1.0, min(asked_for, ASKED_TO_WAIT_S))
+    if error.retry_after is not None:
+        wait = max(1.0, min(error.retry_after, ASKED_TO_WAIT_S))
     wait = min(wait, UNTAKEN_S) if nobody_woken else wait
     return max(wait, SETTLES_S) if unsure else wait
