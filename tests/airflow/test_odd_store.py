@@ -135,13 +135,13 @@ def changed(connection: psycopg.Connection[Any], table: str, column: str, value:
 
 
 def cases(connection: psycopg.Connection[Any]) -> list[tuple[str, str, Any]]:
-    """What was found once and ten others, drawn anew each time; with EXPLORE each column with each value."""
+    """What was found once and five others, the same each time; with EXPLORE each column with each value."""
     columns = connection.execute(
         "select table_name::text, column_name::text, data_type::text from information_schema.columns"
         " where table_schema = 'oncall' and is_identity = 'NO' order by table_name, ordinal_position"
     ).fetchall()
     every = [(table, column, value) for table, column, kind in columns for value in VALUES[kind]]
-    return every if EXPLORE else [*FOUND, *random.sample(every, 10)]
+    return every if EXPLORE else [*FOUND, *random.Random(5).sample(every, 5)]
 
 
 def faults(late: Site, store: psycopg.Connection[Any], page: TestClient) -> Iterator[str]:
