@@ -19,7 +19,9 @@ from typing import Any
 import httpcore
 from httpcore._backends.sync import SyncStream
 
-NEXT_AFTER_S = 0.25
+from oncall.adapters.http.calls import CONNECT_S
+
+NEXT_AFTER_S = 0.25  # what RFC 8305 recommends
 _ON_ITS_WAY = (0, errno.EINPROGRESS, errno.EWOULDBLOCK)
 
 
@@ -29,9 +31,11 @@ class AnyAddress(httpcore.SyncBackend):
     def connect_tcp(
         self, host: str, port: int, timeout: float | None = None, *_: Any, **__: Any
     ) -> httpcore.NetworkStream:
-        """Raises ConnectError and ConnectTimeout."""
+        """`timeout`: seconds for all addresses together, CONNECT_S where none is said. Raises ConnectError and
+        ConnectTimeout.
+        """
         try:
-            connected = _first_to_answer(host, port, timeout or 0.0)
+            connected = _first_to_answer(host, port, CONNECT_S if timeout is None else timeout)
         except TimeoutError as error:
             raise httpcore.ConnectTimeout(error) from error
         except OSError as error:
