@@ -20,9 +20,12 @@ from oncall.web.snapshot import HIDDEN, PageSnapshot, Trouble, source
 from oncall.web.teams import OfTeam, of_team, team_of, unasked
 
 
-def sight(user: BaseUser, seen: PageSnapshot) -> PageSnapshot:
+def sight(user: Reader, seen: OfTeam) -> PageSnapshot:
     """One look, without the pipelines whose DAGs this reader may not read."""
     return limited(seen, readable(user, seen.config.pipelines))
+
+
+InSight = Annotated[PageSnapshot, Depends(sight)]
 
 
 def sight_of(request: Request, user: BaseUser, dag_id: str) -> PageSnapshot:
@@ -63,13 +66,6 @@ def may_take(user: BaseUser, seen: PageSnapshot) -> frozenset[str]:
     about = {key: together(whole, key) for key in free}
     mine = {dag_id for dag_id in frozenset().union(*about.values()) if may_act(user, dag_id)}
     return frozenset(key for key, dag_ids in about.items() if dag_ids <= mine)
-
-
-def _asked_for(user: Reader, seen: OfTeam) -> PageSnapshot:
-    return sight(user, seen)
-
-
-InSight = Annotated[PageSnapshot, Depends(_asked_for)]
 
 
 def limited(seen: PageSnapshot, dag_ids: frozenset[str]) -> PageSnapshot:

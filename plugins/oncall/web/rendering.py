@@ -67,9 +67,9 @@ def render(
             who=lambda person: named(seen.config.roster, person) if seen else person,
             to_ask=lambda person: to_ask(seen.config.roster, person, seen.at) if seen else person,
             time=lambda at, shown=None: _time(say, at, shown),
-            css=_stamp("oncall.css"),
+            css=stamp("oncall.css"),
             inline_css=inline_css,
-            js=_stamp("oncall.js"),
+            js=stamp("oncall.js"),
             **given,
         )
     )
@@ -99,11 +99,6 @@ def _breakable(text: str) -> Markup:
 def _finalized(value: Any) -> Any:
     """What looks like a secret is shown nowhere; markup is our own and holds what has passed here."""
     return redacted(value) if type(value) is str else value
-
-
-@cache
-def _stamp(name: str) -> str:
-    return stamp(name)
 
 
 @cache

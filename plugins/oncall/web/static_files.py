@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from pathlib import Path
 
 from fastapi import APIRouter, HTTPException, Request
@@ -24,6 +25,7 @@ def file(request: Request, name: str) -> FileResponse:
     return FileResponse(path, media_type=TYPES[path.suffix], headers={"Cache-Control": kept})
 
 
+@cache
 def stamp(name: str) -> str:
     """Changes when the file does, so that a browser's copy may live long."""
     return hashlib.sha256((FOLDER / name).read_bytes()).hexdigest()[:10]

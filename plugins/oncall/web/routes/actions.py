@@ -27,8 +27,8 @@ router = APIRouter(dependencies=[FromThisPage])
 @router.post("/incidents/{key}/acknowledge")
 def acknowledge(request: Request, user: Reader, key: str) -> Response:
     """Somebody has it: escalation stops, in Opsgenie and in the thread too."""
-    mine = _allowed(request, user, key)
-    return _answer(request, user, key, "acknowledge", source(request).acknowledge(key, user.get_name(), mine))
+    done = source(request).acknowledge(key, user.get_name(), _allowed(request, user, key))
+    return _answer(request, user, key, "acknowledge", done)
 
 
 @router.post("/incidents/{key}/resolve")

@@ -23,7 +23,7 @@ from oncall.usecases.recorded_context import status_from_row
 from oncall.web import external_links
 from oncall.web.snapshot import PageSnapshot
 from oncall.web.views.banners import nobody_looks
-from oncall.web.views.incidents import cause_now, why_now
+from oncall.web.views.incidents import cause_now, judged_now, why_now
 from oncall.web.views.on_call import contact, on_call
 from oncall.web.views.rota_models import OnCall
 from oncall.web.views.run_again import RunAgain, run_again
@@ -128,7 +128,4 @@ def _person(role: str, person: str, scene: Scene) -> Ask:
 def _run_again(seen: PageSnapshot, record: IncidentRecord, pipeline: Pipeline) -> RunAgain | None:
     """None for a drill: its report is not the day's."""
     incident = record.incident
-    if incident.drill:
-        return None
-    mine = (s for s in seen.statuses_of.get(incident.dag_id, ()) if s.report_date == incident.report_date)
-    return run_again(pipeline, incident.report_date, next((one for one in mine if not one.drill), None))
+    return None if incident.drill else run_again(pipeline, incident.report_date, judged_now(seen, incident))

@@ -85,24 +85,15 @@ def _view(
     if verdict == "stale" and is_run_again([event.what for event in record.events]):
         verdict = "run_again"
     cause, detail = cause_now(seen, incident)
-    return IncidentView(
-        key=incident.key,
-        dag_id=incident.dag_id,
+    return IncidentView.of(
+        incident,
         title=_title(seen, incident),
-        report_date=incident.report_date,
-        opened_at=incident.opened_at,
-        due=incident.due,
-        open=incident.open,
         verdict=verdict,
         status=status(incident, [told.as_status for told in record.told], seen.say, _speaker(seen, incident)),
         cause_words=cause_then_and_now(incident.first_cause if incident.open else "", cause),
         detail=detail,
-        drill=incident.drill,
-        leader=incident.leader,
-        paged_at=incident.paged_at,
         acknowledged_at=incident.acknowledged_at if incident.acknowledged else None,
         acknowledged_by=incident.acknowledged_by if incident.acknowledged else "",
-        resolved_at=incident.resolved_at,
         late_seconds=incident.late_s,
         links=LinksView(
             run=_run(seen, incident, addresses),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -18,6 +18,12 @@ class Model(BaseModel):
     """What all models of the page are: frozen. `model_validate` makes one of whatever has the same attributes."""
 
     model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    @classmethod
+    def of(cls, source: object, **others: Any) -> Self:
+        """What `source` has under the same names; `others` are what it has not, or what is said otherwise."""
+        same = {name for name in cls.model_fields if name not in others and hasattr(source, name)}
+        return cls(**{name: getattr(source, name) for name in same}, **others)
 
 
 class Banner(Model):

@@ -37,16 +37,14 @@ def now(roster: Roster, at: dt.datetime) -> Now:
 def on_call(roster: Roster, at: dt.datetime) -> OnCall:
     """The answer to "who is on call at …"."""
     shift = who_is_on_call(roster, at)
-    return OnCall(
+    return OnCall.of(
+        shift,
         at=in_zone(at, roster.tz),
         since=shift.start,
         until=shift.end,
-        week=shift.week,
         primary=contact(roster, shift.primary) if shift.primary else None,
         secondary=contact(roster, shift.secondary) if shift.secondary else None,
         manager=contact(roster, roster.manager),
-        reason=shift.reason,
-        covering_for=shift.covering_for,
         why=shift_words.why(roster, shift),
     )
 

@@ -18,18 +18,10 @@ def pipelines(config: OncallConfig, addresses: Links) -> tuple[PipelineView, ...
 
 
 def _pipeline(pipeline: Pipeline, addresses: Links) -> PipelineView:
-    return PipelineView(
-        dag_id=pipeline.dag_id,
-        title=pipeline.title,
-        purpose=pipeline.purpose,
-        report=pipeline.report,
-        primary_owner=pipeline.primary_owner,
-        secondary_owner=pipeline.secondary_owner,
-        upstream=pipeline.upstream,
+    return PipelineView.of(
+        pipeline,
         upstream_owner=pipeline.upstream_owner.team,
         upstream_slack=pipeline.upstream_owner.slack,
-        downstream_owner=pipeline.downstream_owner,
-        schedule=pipeline.schedule,
         promise=f"{due_days(pipeline.promise)} by {pipeline.promise.due:%H:%M}" if pipeline.promise else None,
         links=LinksView(
             run=f"{addresses.base_url}/dags/{quote(pipeline.dag_id)}",

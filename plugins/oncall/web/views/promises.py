@@ -53,29 +53,20 @@ def others(seen: PageSnapshot, addresses: Links) -> tuple[PromiseView, ...]:
 def promise(seen: PageSnapshot, status: PromiseStatus, addresses: Links) -> PromiseView:
     say = seen.say
     task, made = current_task(status.facts), status.facts.publication
-    return PromiseView(
+    return PromiseView.of(
+        status,
         dag_id=status.pipeline.dag_id,
         title=status.pipeline.title,
         report=status.pipeline.report,
-        report_date=status.report_date,
-        due=status.due,
-        verdict=status.verdict,
         headline=headline(status, say),
         cause=status.why.cause if status.why else None,
         cause_words=CAUSE_WORDS[status.why.cause] if status.why else "",
         detail=status.why.detail if status.why else "",
         published_at=made.first_at if made else None,
         late_seconds=status.late_by.total_seconds() if status.late_by else None,
-        last_chance=status.last_chance,
-        step=Step(
-            task=task.task_id,
-            state=task.state,
-            since=task.since,
-            usual_seconds=status.facts.usual.duration.get(task.task_id),
-        )
+        step=Step.of(task, task=task.task_id, usual_seconds=status.facts.usual.duration.get(task.task_id))
         if task
         else None,
-        drill=status.drill,
         links=_links(seen, status, addresses),
     )
 
@@ -98,14 +89,11 @@ def _table(seen: PageSnapshot, table: str, status: PromiseStatus, titles: Sequen
     shown: str = state
     if state == "late" and seen.at < (load.expected_at or status.warn or status.due or seen.at):
         shown = "expected"
-    return TableView(
-        table=table,
+    return TableView.of(
+        load,
         business_day=status.report_date,
         state=shown,
         words=table_words(load, shown, say),
-        loaded_at=load.loaded_at,
-        expected_at=load.expected_at,
-        rows=load.rows,
         usual_rows=load.median,
         needed_by=tuple(dict.fromkeys(titles)),
     )
@@ -131,10 +119,7 @@ def _card(seen: PageSnapshot, pipeline: Pipeline, addresses: Links) -> PromiseCa
     return PromiseCard(
         today=two[0] if two else None,
         next=two[1] if len(two) > 1 else None,
-        days=tuple(
-            DayView(report_date=day.report_date, outcome=day.outcome, words=day_words(day, say))
-            for day in strip[-STRIP_DAYS:]
-        ),
+        days=tuple(DayView.of(day, words=day_words(day, say)) for day in strip[-STRIP_DAYS:]),
         attainment=tuple(_kept(strip, window) for window in WINDOWS) if strip else (),
     )
 
@@ -154,8 +139,7 @@ def _due_day(seen: PageSnapshot, one: PromiseStatus) -> dt.date:
 
 def _kept(strip: Sequence[Day], window: int) -> Kept:
     first = strip[-1].report_date - dt.timedelta(days=window - 1)
-    found = attainment([day for day in strip if day.report_date >= first])
-    return Kept(days=window, kept=found.kept, counted=found.counted, percent=found.percent)
+    return Kept.of(attainment([day for day in strip if day.report_date >= first]), days=window)
 
 
 def _links(seen: PageSnapshot, status: PromiseStatus, addresses: Links) -> LinksView:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cached_property
+from functools import cache, cached_property
 
 from oncall.core.data import report_words
 from oncall.core.data.usual_range import UsualRange, usual_ranges
@@ -19,7 +19,7 @@ from oncall.core.promises.attainment import Day, days
 from oncall.core.promises.facts import ALL_OF_THEM, IF_TRUE, FailedCheck, Load
 from oncall.core.promises.promise import Pipeline, business_day, weekdays_of
 from oncall.core.time_format import TimeFormat
-from oncall.usecases.report_numbers import DAYS_SHOWN, NoteOfRelease, ReportNumbers, ReportRow
+from oncall.usecases.report_numbers import DAYS_SHOWN, ReportNumbers, ReportRow
 from oncall.web.snapshot import PageSnapshot
 from oncall.web.views.charts import compact, drawable
 from oncall.web.views.report_layouts import Layout, layout_of
@@ -91,15 +91,10 @@ class ReportRead:
         found = ((date, drawable(row.numbers.get(column))) for date, row in self.rows(key).items())
         return {date: amount for date, amount in found if amount is not None}
 
-    def usual(self, key: tuple[str, ...], column: str) -> Sequence[UsualRange | None]:
-        """What is usual for the number on each day shown."""
-        if (key, column) not in self._usual:
-            self._usual[key, column] = self._usual_of(key, column)
-        return self._usual[key, column]
-
     @cached_property
-    def _usual(self) -> dict[tuple[tuple[str, ...], str], Sequence[UsualRange | None]]:
-        return {}
+    def usual(self) -> Callable[[tuple[str, ...], str], Sequence[UsualRange | None]]:
+        """What is usual for a number, by key and column, on each day shown."""
+        return cache(self._usual_of)
 
     def _usual_of(self, key: tuple[str, ...], column: str) -> Sequence[UsualRange | None]:
         amounts = self.amounts(key, column)
@@ -126,12 +121,7 @@ def last_day(seen: PageSnapshot, pipeline: Pipeline) -> dt.date:
 
 def listed(pipelines: Sequence[Pipeline]) -> list[ReportListed]:
     return [
-        ReportListed(
-            dag_id=pipeline.dag_id,
-            title=pipeline.title,
-            report=pipeline.report,
-            promise=f"{pipeline.promise.due:%H:%M}" if pipeline.promise else None,
-        )
+        ReportListed.of(pipeline, promise=f"{pipeline.promise.due:%H:%M}" if pipeline.promise else None)
         for pipeline in pipelines
     ]
 
@@ -139,10 +129,8 @@ def listed(pipelines: Sequence[Pipeline]) -> list[ReportListed]:
 def report_view(seen: PageSnapshot, read: ReportRead) -> ReportView:
     """The report for programs; the page draws the same."""
     shown = [row for row in read.numbers.rows if row.report_date >= read.dates[0]]
-    return ReportView(
-        dag_id=read.pipeline.dag_id,
-        title=read.pipeline.title,
-        report=read.pipeline.report,
+    return ReportView.of(
+        read.pipeline,
         since=read.dates[0],
         until=read.until,
         columns=read.numbers.columns,
@@ -155,9 +143,8 @@ def report_view(seen: PageSnapshot, read: ReportRead) -> ReportView:
 
 def period_view(pipeline: Pipeline, table: str, numbers: ReportNumbers, until: dt.date) -> ReportView:
     """What is published by week or month beside a report, for programs."""
-    return ReportView(
-        dag_id=pipeline.dag_id,
-        title=pipeline.title,
+    return ReportView.of(
+        pipeline,
         report=table,
         since=numbers.rows[0].report_date if numbers.rows else until,
         until=until,
@@ -193,7 +180,9 @@ def report_days(seen: PageSnapshot, read: ReportRead) -> tuple[ReportDayView, ..
             held=tuple(map(_check, numbers.held.get(date, ()))),
             restated=numbers.restated.get(date, 0),
             stale=read.stale.get(date, ""),
-            released=tuple(_release(one) for one in numbers.released if one.report_date == date),
+            released=tuple(
+                ReleaseView.of(one, number=one.name) for one in numbers.released if one.report_date == date
+            ),
             usual={
                 column: UsualView.model_validate(there)
                 for column, ranges in usual.items()
@@ -220,7 +209,7 @@ def _is_left_out(read: ReportRead, date: dt.date) -> bool:
 def _check(check: FailedCheck) -> CheckView:
     number = check.name.removesuffix("_is_usual") if IF_TRUE in check.found else ""
     found = check.found.partition(IF_TRUE)[0].partition(ALL_OF_THEM)[0]  # a button and a line below say both
-    return CheckView(name=check.name, expected=check.expected, found=found, number=number)
+    return CheckView.of(check, found=found, number=number)
 
 
 def thin_loads(seen: PageSnapshot, pipeline: Pipeline) -> Mapping[dt.date, Sequence[Load]]:
@@ -294,10 +283,6 @@ def _outcomes(seen: PageSnapshot, read: ReportRead) -> Mapping[dt.date, Day]:
     tz = seen.config.roster_of(read.pipeline.dag_id).tz
     kept = days(read.pipeline.promise, read.numbers.published, read.until, len(read.dates), seen.at, tz)
     return {day.report_date: day for day in kept}
-
-
-def _release(one: NoteOfRelease) -> ReleaseView:
-    return ReleaseView(number=one.name, amount=one.amount, note=one.note, by=one.by, at=one.at)
 
 
 def _harmless(text: str) -> str:

@@ -41,15 +41,11 @@ def restatements(seen: PageSnapshot) -> Sequence[RestatementView]:
     """Those of the pipelines in sight, the newest first."""
     pipelines = {pipeline.report: pipeline for pipeline in seen.config.pipelines.values()}
     return [
-        RestatementView(
+        RestatementView.of(
+            republication,
             dag_id=pipelines[republication.report].dag_id,
             title=pipelines[republication.report].title,
-            report=republication.report,
-            report_date=republication.report_date,
             restated_at=republication.at,
-            reason=republication.reason,
-            run_id=republication.run_id,
-            words=republication.words,
             numbers=tuple(
                 NumberView.model_validate(number)
                 for number in sorted(republication.numbers, key=lambda each: (each.key, each.column))
