@@ -43,8 +43,7 @@ def show(change: RotaChange) -> None:
 
 def as_json(change: RotaChange | None, roster: Roster) -> dict[str, Any]:
     """`{affected, rota, credits, comp_weeks, in_lieu}`; each entry of a list has `before` and `after`."""
-    if change is None:
-        return {"affected": [], "rota": [], "credits": [], "comp_weeks": [], "in_lieu": []}
+    change = change or RotaChange((), (), (), ())
     return {
         "affected": list(change.people),
         "rota": [

@@ -177,10 +177,8 @@ def _teams(folder: Path, problems: list[Problem]) -> Iterator[str]:
         if re.fullmatch(TEAM, path.name):
             yield f"{TEAMS}/{path.name}/{FILE}"
         else:
-            write = "a name of letters, digits, dashes and underscores"
-            problems.append(
-                Problem(shown(f"{TEAMS}/{path.name}/"), "(folder)", "a name that no team can have", write)
-            )
+            name, write = shown(f"{TEAMS}/{path.name}/"), "a name of letters, digits, dashes and underscores"
+            problems.append(Problem(name, "(folder)", "a name that no team can have", write))
 
 
 def _runbooks(folder: Path, problems: list[Problem]) -> Iterator[str]:

@@ -201,13 +201,14 @@ class _Folder:
         self.texts = texts
         self.rosters: dict[str, RosterFile] = {}
         self.runbooks: dict[str, RunbookFile] = {}
+        self._files: dict[str, RosterFile | RunbookFile] = {}
         for name, text in texts.items():
             path = PurePosixPath(name)
             if path.parts[0] == include_files.RUNBOOKS:
-                self.runbooks[path.stem] = _read_runbook(path.stem, text)
+                self._files[name] = self.runbooks[path.stem] = _read_runbook(path.stem, text)
             else:
                 team = path.parent.name
-                self.rosters[team] = _read_roster(text, team)
+                self._files[name] = self.rosters[team] = _read_roster(text, team)
 
     @cached_property
     def contradictions(self) -> tuple[Problem, ...]:
@@ -221,7 +222,7 @@ class _Folder:
 
     def is_sure(self, name: str, at: dt.datetime) -> bool:
         """Whether a file is there and leaves no doubt at `at` who is paged for what."""
-        file = self._read(name)
+        file = self._files.get(name)
         if isinstance(file, RosterFile):
             return file.roster is not None and not file.problems and file.roster.starts <= at
         contradicted = any(problem.file == name for problem in self.contradictions)
@@ -229,7 +230,7 @@ class _Folder:
 
     def tells(self, name: str) -> bool:
         """Whether a file is there and tells a roster or a pipeline at all."""
-        each = self._read(name)
+        each = self._files.get(name)
         return (each.roster if isinstance(each, RosterFile) else each and each.pipeline) is not None
 
     def owners(self, files: Collection[str]) -> dict[str, Owners]:
@@ -242,13 +243,6 @@ class _Folder:
                 if dag_id not in found or self.teams.get(dag_id) == team:
                     found[dag_id] = owners
         return found
-
-    def _read(self, name: str) -> RosterFile | RunbookFile | None:
-        if name not in self.texts:
-            return None
-        path = PurePosixPath(name)
-        is_runbook = path.parts[0] == include_files.RUNBOOKS
-        return self.runbooks[path.stem] if is_runbook else self.rosters[path.parent.name]
 
 
 def _config_of(used: _Folder, before: _Folder, there: Collection[str]) -> OncallConfig | None:
