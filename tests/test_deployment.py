@@ -179,6 +179,20 @@ def test_both_locks_agree() -> None:
     assert versions("requirements.lock") <= versions("requirements-dev.lock")
 
 
+def test_what_is_used_from_the_inside_is_asked_for_by_name() -> None:
+    """The private parts of a package change with any version: one that only another package needs is anybody's."""
+    asked = re.findall(r"^[\w.-]+", (ROOT / "requirements.txt").read_text(encoding="utf-8"), re.MULTILINE)
+    used = {
+        package
+        for file in (ROOT / "plugins").rglob("*.py")
+        for package in re.findall(
+            r"^ *(?:from|import) (\w+)[\w.]*\._", file.read_text(encoding="utf-8"), re.MULTILINE
+        )
+    }
+    assert used - {"airflow"} <= set(asked)
+    assert "httpcore" in used
+
+
 def test_the_workflow_runs_what_ci_runs() -> None:
     """On Linux and macOS, the one script that a laptop can run too; it has no rights but to read."""
     workflow = YAML(typ="safe").load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
