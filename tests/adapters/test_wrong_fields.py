@@ -13,7 +13,9 @@ from oncall.adapters.postgres.lasting_connections import LastingConnection
 from oncall.adapters.postgres.refusals import first_line
 from oncall.adapters.slack.chat import Slack
 from oncall.core.errors import LockedOut, Unreadable
+from oncall.core.message import Message
 from sandbox.stack.postgres import Server
+from tests.adapters.scripted import Answer, FarSide
 
 Write = Callable[..., str]
 SECRET = "Hunter2"
@@ -82,6 +84,24 @@ def test_a_database_refuses_a_password_in_another_field_without_repeating_it(
     with pytest.raises(Unreadable) as refused:
         LastingConnection(connect_by(conn_id), "warehouse").ask("select 1")
     not_told(refused.value)
+
+
+def test_what_a_server_says_can_be_read_whatever_the_password(connect: Write) -> None:
+    """With the password e it was `conn***ction to s***rv***r`."""
+    conn_id = connect(
+        "db", conn_type="postgres", host="127.0.0.1", port=1, password="e", login="etl", schema="x"
+    )
+    with pytest.raises(Unreadable, match=r"connection to server at .* failed: Connection refused"):
+        LastingConnection(connect_by(conn_id), "warehouse").ask("select 1")
+
+
+def test_an_answer_can_be_read_whatever_the_key(far_side: FarSide, connect: Write) -> None:
+    """A stand-in takes any; with the key `ok` its own `ok` was hidden, and each message said again."""
+    far_side.always = Answer({"ok": True, "channel": "C1", "ts": "1.2", "message": {"text": "x"}})
+    extra = {"base_url": f"{far_side.url}/api"}
+    chat = Slack.from_connection(connect("chat", conn_type="slack", password="ok", extra=extra))
+    message = Message("growth_etl:2026-01-05", "page-1-primary", "Late")
+    assert chat.post(message, "#de-oncall").ts == "1.2"
 
 
 def test_the_word_that_a_server_repeats_in_another_language_is_no_password_either(

@@ -20,7 +20,7 @@ from oncall.core.errors import ConfigError, DeliveryFailed, Problem, Unreadable
 from oncall.core.incidents.incident import Event
 from oncall.core.message import Message
 from oncall.core.promises.why import Why
-from oncall.core.redaction import _NO_VALUE, redacted
+from oncall.core.redaction import _NO_VALUE, redacted, without
 from tests.exploring import examples
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -256,6 +256,14 @@ def test_a_secret_in_a_text_never_survives(shape: str) -> None:
         assert redacted(said) == said
 
     law()
+
+
+def test_a_password_of_a_letter_or_two_leaves_a_sentence_to_read() -> None:
+    """As in Airflow's own log."""
+    for short in ("e", "on", "1", "port", " ", "."):
+        assert without("no connection to port 5431", [short]) == "no connection to port 5431"
+    assert without("tried hunter, refused", ["hunter", "e"]) == "tried ***, refused"
+    assert without('role "e" is not let in', ["e", '"e"']) == "role *** is not let in"
 
 
 def test_a_secret_that_begins_like_a_program_does_not_survive() -> None:

@@ -18,7 +18,7 @@ from oncall.adapters.http.calls import CALL_S, Lanes
 from oncall.core.check_result import CheckResult
 from oncall.core.errors import DeliveryFailed, LockedOut, OncallError
 from oncall.core.plain_text import UNSPEAKABLE
-from oncall.core.redaction import redacted
+from oncall.core.redaction import redacted, without
 
 T = TypeVar("T")
 
@@ -64,7 +64,7 @@ class Access:
 
     def hide(self, text: str) -> str:
         """Text of the far side without our key, in case it repeats it; as JSON writes it, too."""
-        return text.replace(self.key, "***").replace(json.dumps(self.key)[1:-1], "***")
+        return without(text, (self.key, json.dumps(self.key)[1:-1]))
 
 
 class Connected(Generic[T]):

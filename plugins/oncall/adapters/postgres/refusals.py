@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from oncall.core.redaction import without
+
 SECRETS = re.compile(r"(:)\S*(?=@)|\b((?:password|passwd|secret|token)\s*[=:]\s*)\S+", re.IGNORECASE)
 
 
@@ -85,7 +87,5 @@ _UNKNOWN_HOST = re.compile(r"""(?<=host name )".*"(?= to address)|(?<=resolve ho
 def first_line(error: Exception, secrets: Iterable[str] = ()) -> str:
     """What went wrong, without the connection string that a driver may append and without what is secret."""
     text = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-    text = _UNKNOWN_HOST.sub("***", text)
-    for secret in secrets:
-        text = text.replace(secret, "***")
+    text = without(_UNKNOWN_HOST.sub("***", text), secrets)
     return SECRETS.sub(lambda found: f"{found[1] or found[2]}***", text)[:500] + _advice(error)
