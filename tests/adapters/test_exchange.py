@@ -214,6 +214,32 @@ def test_a_name_is_reached_by_the_address_that_answers(
         assert pager.page(MESSAGE)
 
 
+def test_an_address_that_takes_a_connection_and_says_nothing_comes_after_the_others(
+    connect: Connect, inbox: RunningInbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a network loses large packets on their way: it answered first each time, and nobody was ever paged."""
+    resolve = socket.getaddrinfo
+    port = urlsplit(inbox.opsgenie_host).port or 0
+
+    def resolved(host: Any, *asked: Any, **more: Any) -> Any:
+        hosts = ("127.0.0.2", "127.0.0.3", "127.0.0.1") if host == "opsgenie.test" else (host,)
+        return [each for one in hosts for each in resolve(one, *asked, **more)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
+    extra = {"allow_http": True, "timeout": 2}
+    host = inbox.opsgenie_host.replace("127.0.0.1", "opsgenie.test")
+    pager = Opsgenie.from_connection(connect("ops", host=host, password=inbox.opsgenie_key, extra=extra))
+    with socket.create_server(("127.0.0.2", port)), socket.create_server(("127.0.0.3", port)):
+        for _ in range(2):
+            with pytest.raises(DeliveryFailed, match=r"no full answer|timed out"):
+                pager.page(MESSAGE)
+            for lane in threading.enumerate():
+                if lane.name == "call to Opsgenie":
+                    lane.join(5)
+        for _ in range(3):
+            assert pager.page(MESSAGE)
+
+
 @pytest.mark.parametrize("slow_s", [1.1, 2.5])
 def test_of_addresses_that_are_all_slow_each_has_the_whole_time(
     connect: Connect, inbox: RunningInbox, slow_s: float, monkeypatch: pytest.MonkeyPatch

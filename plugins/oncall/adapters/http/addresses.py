@@ -26,7 +26,14 @@ _ON_ITS_WAY = (0, errno.EINPROGRESS, errno.EWOULDBLOCK)
 
 
 class AnyAddress(httpcore.SyncBackend):
-    """How httpcore connects; the rest is as it has it."""
+    """How httpcore connects; the rest is as it has it.
+
+    `silent`: when an address that took a connection last gave no answer. It comes after the others: a network may lose
+    all packets but the first small ones.
+    """
+
+    def __init__(self) -> None:
+        self.silent: dict[Any, float] = {}
 
     def connect_tcp(
         self, host: str, port: int, timeout: float | None = None, *_: Any, **__: Any
@@ -34,8 +41,11 @@ class AnyAddress(httpcore.SyncBackend):
         """`timeout`: seconds for all addresses together, CONNECT_S where none is said. Raises ConnectError and
         ConnectTimeout.
         """
+        ends = time.monotonic() + (CONNECT_S if timeout is None else timeout)
         try:
-            connected = _first_to_answer(host, port, CONNECT_S if timeout is None else timeout)
+            found = _in_turn(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+            left = sorted(found, key=lambda each: self.silent.get(each[4], 0.0))
+            connected = _first_to_answer(host, left, ends)
         except TimeoutError as error:
             raise httpcore.ConnectTimeout(error) from error
         except OSError as error:
@@ -44,9 +54,7 @@ class AnyAddress(httpcore.SyncBackend):
         return SyncStream(connected)
 
 
-def _first_to_answer(host: str, port: int, timeout: float) -> socket.socket:
-    ends = time.monotonic() + timeout
-    left = list(_in_turn(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
+def _first_to_answer(host: str, left: list[Any], ends: float) -> socket.socket:
     said = OSError(f"{host} has no address")
     with ExitStack() as others, selectors.DefaultSelector() as opening:
         while left or opening.get_map():

@@ -90,7 +90,7 @@ class Exchange:
                 limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
                 retries=1,  # of connecting alone: what was sent is never sent again here
             )
-            self._transport._pool._network_backend = AnyAddress()
+            self._transport._pool._network_backend = self._addresses = AnyAddress()
         except ImportError as error:  # SOCKS needs a further package
             raise LockedOut(f"{self._access.at}: the proxy cannot be used: {error}") from None
 
@@ -121,6 +121,7 @@ class Exchange:
         try:
             response = self._transport.handle_request(request)
         except Exception as error:  # noqa: BLE001 - no exception of a library leaves an adapter
+            self._addresses.silent[attempt.address] = time.monotonic()
             raise self._unanswered(error, attempt.sent) from None
         try:
             attempt.headers = dict(response.headers.items())  # by its keys it would take their square
@@ -185,6 +186,7 @@ class _Attempt:
         timeouts = {"connect": connect_s, "read": left_s, "write": left_s, "pool": connect_s}
         self.extensions: dict[str, Any] = {"timeout": timeouts, "trace": self._on}
         self.sent = False
+        self.address: Any = None
         self.status = 0
         self.headers: dict[str, str] = {}
         self._lock = threading.Lock()
@@ -207,6 +209,8 @@ class _Attempt:
                 raise TimeoutError("given up")
             if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
                 self._socket = about["return_value"].get_extra_info("socket")
+                with suppress(OSError):  # it is gone already
+                    self.address = about["return_value"].get_extra_info("server_addr")
             elif event.endswith(".send_request_headers.started"):
                 self.sent = about["request"].method != b"CONNECT"
 
