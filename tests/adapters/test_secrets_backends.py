@@ -73,6 +73,16 @@ def test_a_text_that_is_no_connection(monkeypatch: pytest.MonkeyPatch, written: 
     assert all(told in said and "s3cret1" not in said for said in locked_out_words("odd"))
 
 
+@pytest.mark.parametrize("blank", [" ", "\t\n", "\u00a0"])
+def test_a_connection_that_is_a_blank(monkeypatch: pytest.MonkeyPatch, serve: Serve, blank: str) -> None:
+    """As `X=${Y:- }` leaves it in the environment, or a vault: it was said to be an IndexError."""
+    told = 'connection \'odd\' is but a blank in {}; write {{"conn_type": "…"'
+    monkeypatch.setenv("AIRFLOW_CONN_ODD", blank)
+    assert all(told.format("EnvironmentVariablesBackend") in said for said in locked_out_words("odd"))
+    serve(lambda: BaseSecretsBackend().deserialize_connection("odd", blank))
+    assert all(told.format("SimpleNamespace") in said for said in locked_out_words("odd"))
+
+
 @pytest.mark.parametrize("part", ["password", "extra"])
 def test_a_connection_of_another_fernet_key(serve: Serve, part: str) -> None:
     """Airflow reads the password with the connection, and the extra later."""

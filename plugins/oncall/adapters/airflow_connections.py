@@ -89,6 +89,10 @@ def _complain_of_backends(conn_id: str) -> None:
                     " anew, or put that key behind the new one in [core] fernet_key"
                 ) from None
             name = type(backend).__name__
+            if isinstance(error, IndexError):  # Airflow looks at the first letter of what is written
+                raise LockedOut(
+                    f"connection {conn_id!r} is but a blank in {name}; write {_JSON} there"
+                ) from None
             if found and not hasattr(found, "get_uri"):
                 raise LockedOut(
                     f"connection {conn_id!r} is a {type(found).__name__} in the secrets backend {name}; let it give"
