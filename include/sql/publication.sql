@@ -1,5 +1,6 @@
 -- The row that says: `name` is complete and visible for the report date. The first publication is remembered, and when
--- its rows last became other ones.
+-- its rows last became other ones. Where a draft stood in between that was never published, others may have counted with it:
+-- then they have changed, whatever they are now.
 insert into investor.publications as existing (
     report, report_date, published_at, run_id, rows, upstream, first_published_at, read_at, digest, changed_at
 )
@@ -13,7 +14,7 @@ select
     publication.instant,
     reading.read_at,
     %(digest)s,
-    publication.instant
+    case when reading.held then publication.instant end
 from base.readings as reading
 cross join (select coalesce(%(at)s::timestamptz, clock_timestamp()) as instant) as publication
 where
@@ -31,6 +32,7 @@ set
     read_at = excluded.read_at,
     digest = excluded.digest,
     changed_at = case
-        when existing.digest = excluded.digest then coalesce(existing.changed_at, existing.published_at)
-        else excluded.changed_at
+        when existing.digest = excluded.digest and excluded.changed_at is null
+            then coalesce(existing.changed_at, existing.published_at)
+        else excluded.published_at
     end;

@@ -1,5 +1,5 @@
 -- Which upstream loads (or published base models) stand now, just before they are read.
-insert into base.readings (report, report_date, passed, read_at, upstream)
+insert into base.readings as before (report, report_date, passed, read_at, upstream)
 select
     %(report)s,
     %(report_date)s::date,
@@ -27,7 +27,18 @@ left join lateral (
     limit 1
 ) as source on true
 on conflict (report, report_date) do update
-set passed = excluded.passed, read_at = excluded.read_at, upstream = excluded.upstream;
+set
+    passed = excluded.passed,
+    read_at = excluded.read_at,
+    upstream = excluded.upstream,
+    held = not exists (
+        select
+        from investor.publications as publication
+        where
+            publication.report = before.report
+            and publication.report_date = before.report_date
+            and publication.read_at = before.read_at
+    );
 
 -- What an earlier run of the day has counted is not what this one counts.
 delete from base.day_parts where report = %(report)s and report_date = %(report_date)s::date;

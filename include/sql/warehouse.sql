@@ -408,7 +408,7 @@ create table if not exists base.readings (
     primary key (report, report_date)
 );
 alter table base.readings add column if not exists passed boolean;
--- An earlier run's checks have held the day, and none has passed it since: what that run found may be cleared by now.
+-- The draft before this one was never published: its checks have held it, or its run has died.
 alter table base.readings add column if not exists held boolean not null default false;
 
 -- Published days, and whether their base models and parts are those that were published: a run since then has made them
@@ -419,7 +419,7 @@ select
     publication.report_date,
     beside.as_published,
     not beside.as_published and (
-        coalesce(reading.held, false)
+        (reading.held and not reading.passed)
         or reading.read_at < clock_timestamp() - interval '1 hour'
         or exists (
             select
@@ -878,7 +878,7 @@ begin
                 ('read_at', 'When upstream was read'),
                 ('upstream', 'The load of each upstream table that was there then'),
                 ('passed', 'Whether the checks have passed the draft that was made of them'),
-                ('held', 'An earlier run''s checks have held the day, and none has passed it since'),
+                ('held', 'The draft before this one was never published: it was held, or its run has died'),
                 ('measure', 'What is counted, and by what it is parted'),
                 ('part', 'The part: an hour, a country'),
                 ('kind', 'rows: amount rows of all; money: so much spent; otherwise amount / of_all is what one of rows is'),

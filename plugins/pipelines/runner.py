@@ -36,20 +36,8 @@ from pipelines.usual_numbers import (
 from pipelines.usual_numbers import release as write_release
 
 _PASSED = """
-    update base.readings set passed = %(passed)s, held = held and not %(passed)s
+    update base.readings set passed = %(passed)s
     where report = %(report)s and report_date = %(report_date)s::date
-"""
-
-_HELD = """
-    update base.readings as reading set held = true
-    where reading.report = %(report)s and reading.report_date = %(report_date)s::date and exists (
-        select from investor.checks as failed
-        where
-            failed.report = reading.report
-            and failed.report_date = reading.report_date
-            and not failed.passed
-            and failed.checked_at >= reading.read_at
-    )
 """
 
 
@@ -93,7 +81,6 @@ def _hold_unless_kept(connection: Any, run: ReportRun) -> dt.datetime:
         begun: dt.datetime
         cursor.execute("select clock_timestamp()")
         ((begun,),) = cursor.fetchall()
-        cursor.execute(_HELD, run.parameters)
         # What an earlier try of this very run found is not what this one finds.
         cursor.execute(
             "delete from investor.checks where report = %(report)s and report_date = %(report_date)s::date"

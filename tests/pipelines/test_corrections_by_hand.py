@@ -482,9 +482,12 @@ def test_a_cancellation_takes_back_what_the_sale_cost_though_its_day_is_held(a_s
     cancel(a_sale, at("09:00"))
     sell_too(a_sale)
     run("profit_etl")
-    assert profit(a_sale)["cost"] == 9 - 8
+    published = profit(a_sale)
+    assert published["cost"] == 9 - 8
     run("profit_etl", day=BEFORE)
-    assert stale(a_sale) == []
+    assert stale(a_sale) == [("profit_etl", DAY)]  # whatever it has read of that day in between
+    run("profit_etl")
+    assert (profit(a_sale), stale(a_sale)) == (published, [])
 
 
 def test_what_a_day_that_was_held_took_is_not_remembered(a_sale: Any, run: Run) -> None:
@@ -521,10 +524,11 @@ def test_a_channel_that_a_held_run_has_taken_anew_is_not_kept(a_sale: Any, run: 
     add(a_sale, "sessions", {"session_id": 3, "customer_id": 2, "started_at": at("13:00")})
     dags = ("profit_etl", "engagement_etl", "growth_etl")
     for dag_id in dags:
-        for _ in range(2):
-            runner.transform(a_sale, report_run(dag_id, BEFORE))
+        runner.transform(a_sale, report_run(dag_id, BEFORE))
     change(a_sale, "update master.customers set acquisition_channel = 'email' where customer_id = 2")
     run("engagement_etl")
+    for dag_id in dags:
+        runner.transform(a_sale, report_run(dag_id, BEFORE))
     for _ in range(2):
         run(*dags, day=BEFORE)
         for name in ("profit", "engagement", "growth"):
@@ -843,6 +847,50 @@ def test_a_day_that_is_held_stays_as_it_was_and_so_does_what_follows(a_sale: Any
     add(a_sale, "order_lines", {"order_id": 5, "unit_price": "5.00"})
     StalePublications(a_sale, SETUP).rerun("again")
     assert (profit(a_sale, BEFORE)["orders"], profit(a_sale)["marketing"]) == (2, 1)
+
+
+@pytest.mark.parametrize("ends", ["held", "died"])
+@pytest.mark.parametrize(
+    ("read", "wrong", "dag_id"),
+    [
+        (
+            "engagement_etl",
+            "update master.sessions set customer_id = %s where session_id = 1",
+            "engagement_etl",
+        ),
+        (
+            "profit_etl",
+            "update master.orders set customer_id = %s where order_id = 1",
+            "unit_profit_experiments",
+        ),
+    ],
+)
+def test_what_counted_with_a_draft_that_was_not_published_is_stale(
+    a_sale: Any, run: Run, read: str, wrong: str, dag_id: str, ends: str
+) -> None:
+    """Also where the day is published again just as it was before: others have read what it was in between."""
+    add(a_sale, "customers", {"customer_id": 2})
+    add(a_sale, "experiment_assignments", {"customer_id": 1, "assigned_at": at("00:00", BEFORE)})
+    add(a_sale, "orders", {"order_id": 2})
+    add(a_sale, "order_lines", {"order_id": 2})
+    add(a_sale, "sessions", {"session_id": 2})
+    run("profit_etl")
+    change(a_sale, wrong, 2)
+    again = report_run(read, BEFORE)
+    runner.transform(a_sale, again)
+    run(dag_id)
+    if ends == "held":
+        change(
+            a_sale,
+            "update base.daily_profit_draft set revenue = 9; update base.daily_engagement_draft set sessions = 9",
+        )
+        with pytest.raises(Held):
+            runner.check(a_sale, again)
+    change(a_sale, wrong, 1)
+    run(read, day=BEFORE)
+    assert (dag_id, DAY) in stale(a_sale)
+    run(dag_id)
+    assert stale(a_sale) == []
 
 
 def test_a_search_does_not_stop_a_night(a_sale: Any, run: Run) -> None:

@@ -12,7 +12,9 @@ from (
     select failed.report_date from investor.checks as failed where failed.report = 'investor.daily_profit' and not failed.passed
     union
     -- Held by a run whose failed checks the next one has cleared.
-    select reading.report_date from base.readings as reading where reading.report = 'investor.daily_profit' and reading.held
+    select reading.report_date
+    from base.readings as reading
+    where reading.report = 'investor.daily_profit' and reading.held and not reading.passed
     union
     select published.report_date from base.published_days as published where published.report = 'base.profit' and published.is_held
 ) as held
