@@ -24,6 +24,7 @@ late as materialized (
             concat(late.table_name, ' changed ', to_char(late.changed_at at time zone %(zone)s, 'YYYY-MM-DD HH24:MI')),
             ', ' order by late.table_name
         ) as because,
+        array_agg(late.table_name) as tables,
         -- Of customers the cohorts alone are counted.
         bool_or(late.table_name <> 'master.customers') as moves_base
     from investor.late_rows as late
@@ -114,7 +115,8 @@ depends (report, report_date, base, base_date) as (
 select
     report,
     report_date,
-    coalesce(late.because, concat('depends on ', dependent.base, ' of ', dependent.base_date)) as because
+    coalesce(late.because, concat('depends on ', dependent.base, ' of ', dependent.base_date)) as because,
+    coalesce(late.tables, '{}') as changed
 from late
 full join (
     select depends.report, depends.report_date, min(depends.base) as base, min(depends.base_date) as base_date

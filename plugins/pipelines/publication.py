@@ -90,11 +90,13 @@ def note_late_rows(connection: Any, run: ReportRun, since: dt.datetime | None = 
             run.execute(cursor, file, upstream=list(run.upstream), since=since)
 
 
-def stale(connection: Any, zone: dt.tzinfo) -> list[tuple[str, dt.date, str]]:
-    """Report, report date and reason of each published day whose inputs have changed since, in order of dates."""
+def stale(connection: Any, zone: dt.tzinfo) -> list[tuple[Any, ...]]:
+    """Report, report date, reason and changed upstream tables of each published day whose inputs have changed since.
+
+    In order of dates.
+    """
     with transaction(connection) as cursor:
-        found = SqlFiles().execute(cursor, "stale.sql", {"zone": zone_name(zone)})
-        return [(report, day, because) for report, day, because in found]
+        return SqlFiles().execute(cursor, "stale.sql", {"zone": zone_name(zone)})
 
 
 def is_published(connection: Any, run: ReportRun) -> bool:

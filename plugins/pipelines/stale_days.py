@@ -32,11 +32,12 @@ Outcome = tuple[tuple[str, dt.date], str]  # the DAG and report date that were r
 
 @dataclass(frozen=True)
 class StaleDay:
-    """A published report date that has to be run again, and why."""
+    """A published report date that has to be run again, and why. `changed`: upstream tables whose rows came late."""
 
     pipeline: Pipeline
     report_date: dt.date
     because: str
+    changed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,8 +99,8 @@ class StalePublications:
         """What is stale by what the last search found, in the same order; writes nothing."""
         by_report = {pipeline.report: pipeline for pipeline in self._pipelines}
         found = [
-            StaleDay(by_report[report], date, because)
-            for report, date, because in publication.stale(self.connection, self.config.roster.tz)
+            StaleDay(by_report[report], date, because, tuple(changed))
+            for report, date, because, changed in publication.stale(self.connection, self.config.roster.tz)
             if report in by_report
         ]
         return sorted(found, key=lambda day: (day.report_date, self._pipelines.index(day.pipeline)))
@@ -146,7 +147,7 @@ class StalePublications:
         before = publication.restated(self.connection, run)
         try:
             # Of one that has not changed since the day was published with it nobody asks again.
-            thin = [load for load in self.partial_loads(run) if load.table in day.because]
+            thin = [load for load in self.partial_loads(run) if load.table in day.changed]
             if thin:
                 words = "; ".join(late_words(load, run.zone) for load in thin)
                 return Rerun(day, held=words + if_true(run.report, run.report_date))

@@ -12,6 +12,7 @@ import pytest
 
 from oncall.cli.main import main
 from oncall.config.oncall_config import load
+from oncall.core.promises.facts import Load
 from pipelines import publication, runner
 from pipelines.report_run import Held
 from pipelines.stale_days import StalePublications
@@ -906,6 +907,13 @@ def test_what_bears_a_time_to_come_waits_for_it(a_sale: Any) -> None:
     """One wrong clock at upstream's must not keep a day stale for ever."""
     late_session(a_sale, 1, BEFORE, updated_at=now() + dt.timedelta(days=400))
     assert stale(a_sale) == []
+
+
+def test_a_thin_load_of_a_table_that_has_not_changed_stops_no_day(a_sale: Any) -> None:
+    """Its name is a part of the changed one's."""
+    late_session(a_sale, 1, BEFORE)
+    days = StalePublications(a_sale, SETUP, lambda _: [Load("master.session", rows=1, median=1000.0)])
+    assert all(not rerun.held for rerun in days.rerun("again"))
 
 
 def test_a_day_that_was_loaded_again_in_part_is_not_run_again_until_a_person_says_that_it_is_all(
