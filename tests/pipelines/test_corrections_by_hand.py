@@ -585,6 +585,28 @@ def test_rows_that_a_load_counted_and_nobody_sees_hold_the_day(warehouse: Any, r
         run("profit_etl")
 
 
+def test_a_published_day_whose_rows_are_gone_for_good_is_published_anew_once_a_load_says_so(
+    a_sale: Any, run: Run
+) -> None:
+    """It may as well be loaded just now: upstream says that there are none by a load of 0 rows."""
+    sell_too(a_sale)
+    for table in ("orders", "order_lines"):
+        loaded(a_sale, table, DAY, at("01:00", NEXT))
+    run("profit_etl")
+    assert profit(a_sale)["orders"] == 1
+    change(
+        a_sale,
+        "delete from master.orders where order_id <> 1; delete from master.order_lines where order_id <> 1",
+    )
+    with pytest.raises(Held, match="orders_are_as_many_as_loaded"):
+        run("profit_etl")
+    for table in ("orders", "order_lines"):
+        loaded(a_sale, table, DAY, now(), 0)
+    run("profit_etl")
+    assert profit(a_sale) == NOTHING
+    assert stale(a_sale) == []
+
+
 def test_a_cancelled_order_whose_lines_are_gone_holds_the_day(a_sale: Any, run: Run) -> None:
     """What was sold could not be taken back, and would stay in the reports for ever."""
     with a_sale.cursor() as cursor:
