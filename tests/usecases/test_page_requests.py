@@ -328,6 +328,19 @@ def test_whose_page_is_asked_for_where_it_went(box: Box, step: str, priority: st
     assert bool(box.entry(step, key="growth_etl:other").unreached) is said
 
 
+def test_a_page_whose_answer_was_lost_is_asked_too_where_it_went(box: Box) -> None:
+    """To a team, as with the team's key: its own person was taken for woken, and the next one called minutes later."""
+    box.bound[NEXT] = Send(box.entry(NEXT).message)
+    box.pager.fail = [DeliveryFailed("lost", uncertain=True)]
+    box.pages()
+    box.pager.alerts[box.entry(NEXT).alias] = AlertState(True, False, responders=("team:Data",))
+    box.later(2)
+    assert box.pages().unreached
+    entry = box.entry(NEXT)
+    assert (entry.state, box.pager.asked) == ("done", [NEXT])
+    assert "team:Data" in entry.unreached
+
+
 def test_a_key_that_may_not_read_is_not_used_to_read_again(box: Box) -> None:
     """What was taken is believed at once, the others of the round too; one that fails once is merely not known."""
     for error, state in ((NotAllowed("403"), "done"), (DeliveryFailed("500"), "accepted")):

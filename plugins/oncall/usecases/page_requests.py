@@ -71,7 +71,7 @@ class PageRequests:
             self.round.failed(delivery, error, send)
             return
         if not request_id:
-            self.round.done(delivery)
+            self.round.done(delivery, unreached=self._run(self.calls.misrouted, delivery).result() or "")
             return
         if not delivery.pends:
             now = self.round.now()

@@ -120,7 +120,7 @@ class PagerDelivery:
         known = replace(delivery, alias=alias or delivery.alias)
         if state != "done":
             return RequestOutcome(state, words, known.alias)
-        misrouted = self._misrouted(known)
+        misrouted = self.misrouted(known)
         return RequestOutcome("unseen" if misrouted is None else "done", misrouted or "", known.alias)
 
     def _alert(self, alias: str) -> AlertState | None:
@@ -151,7 +151,7 @@ class PagerDelivery:
             return False
         return state.open or state.created_at is None or state.created_at >= delivery.owed_at - BEFORE
 
-    def _misrouted(self, delivery: OutboxEntry) -> str | None:
+    def misrouted(self, delivery: OutboxEntry) -> str | None:
         """Why a page does not reach its person although the pager has it: the far side may send it to others. None
         while its alert is not shown."""
         message = delivery.message
