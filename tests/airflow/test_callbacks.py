@@ -13,7 +13,7 @@ import pytest
 from oncall.adapters.postgres.database import connect_to
 from oncall.adapters.postgres.task_log import TaskLog
 from oncall.airflow import callbacks, composition
-from oncall.core.promises.facts import Dag, Task
+from oncall.core.promises.facts import RUN, Dag, Task
 from oncall.usecases.ports import ReportKey
 
 DAY = dt.date(2026, 11, 22)
@@ -155,20 +155,38 @@ def test_what_airflow_masks_in_the_log_is_not_written(
     assert noted == "ValueError: 401 for *** at postgresql://etl:***@db/x"
 
 
-def test_a_killed_task_does_not_unsay_that_it_was_marked_as_failed(task_log: TaskLog) -> None:
-    """Its process ends by saying that it is tried again; only another try is news."""
-    report, minute = ("growth_etl", DAY), dt.timedelta(minutes=1)
-    task_log.write(report, Task.as_of(TWO, "transform", "running", "r"))
-    task_log.write(
-        report,
-        Task.as_of(TWO + minute, "transform", "failed", "r", error="marked as failed by B"),
-    )
-    task_log.write(report, Task.as_of(TWO + 2 * minute, "transform", "up_for_retry", "r", error="SIGTERM"))
+@pytest.mark.parametrize("late", ["running", "success", "skipped", "up_for_retry", "failed"])
+@pytest.mark.parametrize("marked", ["failed", "success", "skipped"])
+def test_a_killed_task_does_not_unsay_what_it_was_marked_as(
+    task_log: TaskLog, marked: Any, late: Any
+) -> None:
+    """Its process goes on for some seconds, and may begin, end or be killed in them; only another try is news."""
+    report, minute, said = ("growth_etl", DAY), dt.timedelta(minutes=1), f"marked as {marked} by B"
+    task_log.write(report, Task.as_of(TWO + minute, "transform", marked, "r", error=said, began=TWO))
+    task_log.write(report, Task.as_of(TWO + 2 * minute, "transform", late, "r", error="SIGTERM"))
     (task,) = task_log.read({report: None}, TWO).tasks[report]
-    assert (task.state, task.ended_at, task.error) == ("failed", TWO + minute, "marked as failed by B")
+    assert (task.state, task.ended_at, task.error) == (marked, TWO + minute, said)
     task_log.write(report, Task.as_of(TWO + 3 * minute, "transform", "running", "r"), try_number=2)
     (task,) = task_log.read({report: None}, TWO).tasks[report]
     assert (task.state, task.started_at) == ("running", TWO + 3 * minute)
+
+
+def test_another_mark_and_airflow_itself_unsay_a_mark(task_log: TaskLog) -> None:
+    """Marked anew by hand, or in Airflow in another state for a while: that counts."""
+    report, minute = ("growth_etl", DAY), dt.timedelta(minutes=1)
+    task_log.write(report, Task.as_of(TWO, "transform", "failed", "r", error="marked as failed by B"))
+    task_log.write(report, Task.as_of(TWO + minute, "transform", "success", "r", error="marked as success"))
+    assert [t.state for t in task_log.read({report: None}, TWO).tasks[report]] == ["success"]
+    task_log.write(report, Task.as_of(TWO + 2 * minute, "transform", "queued", "r"), overrules=True)
+    assert [t.state for t in task_log.read({report: None}, TWO).tasks[report]] == ["queued"]
+
+
+def test_a_run_that_was_marked_and_goes_on_runs(task_log: TaskLog) -> None:
+    """A run has no tries: cleared, it is the same one that runs again."""
+    report, minute = ("growth_etl", DAY), dt.timedelta(minutes=1)
+    task_log.write(report, Task.as_of(TWO, RUN, "failed", "r", error="marked as failed by B"))
+    task_log.write(report, Task.as_of(TWO + minute, RUN, "running", "r"))
+    assert task_log.read({report: None}, TWO).runs[report].state == "running"
 
 
 def test_a_callback_that_cannot_write_only_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -197,7 +197,7 @@ def _compare(task_log: Any, dag_id: str, runs: Sequence[RunSaid], ti: Any, at: d
             began = at if state == "queued" else min(task.started_at for task in run.said.values())
             log.info("oncall.state_seen", dag_id=dag_id, run_id=run.run_id, task=task_id, state=state)
             task = Task.as_of(at, task_id, state, run.run_id, error=error, began=began)
-            task_log.write((dag_id, run.report_date), task)
+            task_log.write((dag_id, run.report_date), task, overrules=True)
 
 
 def _untold(

@@ -94,11 +94,12 @@ class TaskLog:
         self._db = LastingConnection(connect, "oncall_db")
         self._usual = usual or UsualKept()
 
-    def write(self, report: ReportKey, task: Task, *, try_number: int = 1) -> None:
+    def write(self, report: ReportKey, task: Task, *, try_number: int = 1, overrules: bool = False) -> None:
         """Note how a task of this report stands. A new try starts its clock anew.
 
-        Whose task somebody marked as failed is ended, and its process may say with its last breath that it is tried
-        again: it is not.
+        A task that somebody marked has ended, whatever its process says of that try in its last seconds: that it has
+        begun, is done, is killed and tried again. Only Airflow's own answer `overrules` what a person set, or another
+        person's mark.
         """
         self._db.ask(
             """
@@ -115,8 +116,9 @@ class TaskLog:
                                    and (t.try_number <> excluded.try_number or t.ended_at is not null
                                         or t.state = 'queued')
                                   then excluded.started_at else t.started_at end
-            where not (t.state = 'failed' and starts_with(t.error, %(marked)s)
-                       and excluded.state = 'up_for_retry' and excluded.try_number <= t.try_number)
+            where not (t.ended_at is not null and starts_with(t.error, %(marked)s) and t.task_id <> %(run)s
+                       and not %(overrules)s and not starts_with(excluded.error, %(marked)s)
+                       and excluded.try_number <= t.try_number)
             """,
             {
                 **asdict(task),
@@ -124,6 +126,8 @@ class TaskLog:
                 "report_date": report[1],
                 "try_number": try_number,
                 "marked": MARKED,
+                "run": RUN,
+                "overrules": overrules,
                 "error": task.error[:1000],
             },
         )
