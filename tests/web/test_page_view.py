@@ -28,7 +28,7 @@ from oncall.usecases.history import DeliveryRecord, IncidentRecord
 from oncall.web.snapshot import PageSnapshot, Trouble
 from oncall.web.views.banners import banners
 from oncall.web.views.incident_page import incident_page
-from oncall.web.views.incidents import incidents, none_open, none_past
+from oncall.web.views.incidents import incidents, listed, none_open, none_past
 from oncall.web.views.on_call import now, on_call
 from oncall.web.views.on_call_load import ledger_view, loads
 from oncall.web.views.overview import overview
@@ -175,6 +175,20 @@ def test_every_trouble_has_its_banner() -> None:
         "The on-call files have 1 problem; the last good ones stay in force",
         "The warehouse cannot be read",
     ]
+
+
+def test_what_is_waited_for_stands_above_what_is_published() -> None:
+    """An old day's run that failed came above the reports that investors miss."""
+    seen = morning()
+    broken, followed, over = seen.records
+    published = replace(broken, incident=replace(broken.incident, key="p", dag_id="profit_etl"))
+    told_with_it = replace(
+        followed,
+        incident=replace(followed.incident, key="f", dag_id="profit_etl", leader=broken.incident.key),
+    )
+    seen = replace(seen, records=(over, published, told_with_it, broken, followed))
+    order = [one.key for one in listed(seen, LINKS)]
+    assert order == ["f", broken.incident.key, followed.incident.key, "p", over.incident.key]
 
 
 def test_without_the_store_the_watcher_is_not_blamed() -> None:

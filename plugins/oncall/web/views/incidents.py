@@ -45,15 +45,23 @@ def open_incidents(seen: PageSnapshot, addresses: Links) -> tuple[IncidentView, 
 
 
 def _in_order(seen: PageSnapshot) -> list[IncidentRecord]:
-    """As they were read, but those that are told with another one stand below it."""
+    """As they were read, but what is published already stands below what is waited for, and those that are told with
+    another one below it.
+    """
     opened = [record.incident for record in seen.records if record.incident.open]
-    place = {incident.key: number for number, incident in enumerate(opened)}
+    place = {one.key: (_published(seen, one), number) for number, one in enumerate(opened)}
+    past = (True, len(place))
     return sorted(
         seen.records,
         key=lambda one: (
-            place.get(one.incident.leader, place[one.incident.key]) if one.incident.open else len(place)
+            place.get(one.incident.leader, place[one.incident.key]) if one.incident.open else past
         ),
     )
+
+
+def _published(seen: PageSnapshot, incident: Incident) -> bool:
+    judged = judged_now(seen, incident)
+    return judged is not None and judged.facts.publication is not None
 
 
 def none_open(seen: PageSnapshot) -> str:
