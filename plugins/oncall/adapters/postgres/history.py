@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from oncall.adapters.postgres.database import Connect, Cursor
 from oncall.adapters.postgres.incident_rows import COLUMNS, incident_of
 from oncall.adapters.postgres.lasting_connections import LastingConnection
 from oncall.adapters.postgres.outbox_rows import ACCOUNT
-from oncall.adapters.postgres.publication_rows import TYPES, due_of, instant_of, publications
+from oncall.adapters.postgres.publication_rows import LATEST, TYPES, first_published
 from oncall.adapters.postgres.sql_values import SANE_DAY
 from oncall.core.data.restatement import Restatement
 from oncall.core.incidents.incident import OTHERS, Event
-from oncall.core.promises.attainment import FirstPublished
-from oncall.core.promises.facts import DRILL_RUNS
 from oncall.usecases.history import DeliveryRecord, IncidentRecord, Published, SystemHealth
 from oncall.usecases.notes import TICK, instant, noted
 
@@ -113,19 +110,9 @@ class PublicationHistory:
 
     def published(self, reports: Sequence[str], since: dt.date) -> Mapping[str, Published]:
         """Of each report the days since then that were published, and when first."""
-        found: dict[str, dict[dt.date, FirstPublished]] = {report: {} for report in reports}
         with self._db.cursor() as cursor:
             ((types,),) = cursor.execute(f"select {TYPES}").fetchall()
-            cursor.execute(
-                f"select report, report_date, min(first_at), min(due_at) from {publications('text', types)} as p"
-                " where report = any(%s) and report_date between %s and '2200-01-01'"
-                f" and not starts_with(run_id, '{DRILL_RUNS}')"  # what a drill publishes was never promised
-                " group by report, report_date",
-                (list(reports), since),
-            )
-            for report, date, first_at, due in cursor.fetchall():
-                found[report][date] = FirstPublished(instant_of(first_at, date), due_of(due))
-        return found
+            return first_published(cursor, types, reports, since, LATEST.date())
 
     def restated(self, since: dt.datetime) -> Sequence[Restatement]:
         """The published numbers that were changed since, the newest first, 1,000 at most."""
@@ -157,18 +144,13 @@ def _records(cursor: Cursor, keys: Sequence[str]) -> dict[str, IncidentRecord]:
         f"select {_TOLD} from oncall.deliveries where split_part(key, '{OTHERS}', 1) = any(%s) order by id",
         (keys,),
     )
-    for key, *rest in cursor.fetchall():
+    for key, channel, step, op, title, people, *rest, account in cursor.fetchall():
         incident_key, _, room = key.partition(OTHERS)
-        (others if room else told)[incident_key].append(_told(rest, room))
+        fields = (channel, step, op, title, tuple(people), *rest, room, account)
+        (others if room else told)[incident_key].append(DeliveryRecord(*fields))
     return {
         incident.key: IncidentRecord(
             incident, tuple(events[incident.key]), tuple(told[incident.key]), tuple(others[incident.key])
         )
         for incident in incidents
     }
-
-
-def _told(row: Sequence[Any], room: str) -> DeliveryRecord:
-    channel, step, op, title, people, *rest, account = row
-    values = (channel, step, op, title, tuple(people), *rest, room, account)
-    return DeliveryRecord(*values)

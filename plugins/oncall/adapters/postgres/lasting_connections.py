@@ -26,8 +26,18 @@ class Asked(ABC):
     """What can be asked one question at a time."""
 
     @abstractmethod
+    def _asking(self, *, in_transaction: bool) -> AbstractContextManager[Cursor]: ...
+
     def cursor(self) -> AbstractContextManager[Cursor]:
-        """A cursor for statements that stand each alone. Raises Unreadable, whatever goes wrong."""
+        """A cursor whose statements stand each alone: one round trip where a transaction takes three.
+
+        Raises Unreadable, naming the connection, whatever goes wrong with asking or with what was answered.
+        """
+        return self._asking(in_transaction=False)
+
+    def transaction(self) -> AbstractContextManager[Cursor]:
+        """A cursor whose statements are all done or none. Raises Unreadable likewise."""
+        return self._asking(in_transaction=True)
 
     def ask(self, statement: str, values: Any = None) -> list[tuple[Any, ...]]:
         """The rows of one statement; none of one that has none. Raises Unreadable."""
@@ -47,18 +57,11 @@ class LastingConnection(Asked):
         self._hung_at = 0.0
 
     @contextmanager
-    def cursor(self) -> Iterator[Cursor]:
-        """A cursor whose statements stand each alone: one round trip where a transaction takes three.
-
-        Raises Unreadable, naming the connection, whatever goes wrong with asking or with what was answered.
-        """
-        with self._connected() as connection, _cursor(connection, connection.pooled) as cursor:
-            yield cursor
-
-    @contextmanager
-    def transaction(self) -> Iterator[Cursor]:
-        """A cursor whose statements are all done or none. Raises Unreadable likewise."""
-        with self._connected() as connection, _cursor(connection, True) as cursor:
+    def _asking(self, *, in_transaction: bool) -> Iterator[Cursor]:
+        with (
+            self._connected() as connection,
+            _cursor(connection, in_transaction or connection.pooled) as cursor,
+        ):
             yield cursor
 
     @contextmanager
@@ -117,15 +120,8 @@ class ConnectionPool(Asked):
         self._idle: list[LastingConnection] = []
 
     @contextmanager
-    def cursor(self) -> Iterator[Cursor]:
-        """As `LastingConnection.cursor`."""
-        with self._taken() as taken, taken.cursor() as cursor:
-            yield cursor
-
-    @contextmanager
-    def transaction(self) -> Iterator[Cursor]:
-        """As `LastingConnection.transaction`."""
-        with self._taken() as taken, taken.transaction() as cursor:
+    def _asking(self, *, in_transaction: bool) -> Iterator[Cursor]:
+        with self._taken() as taken, taken._asking(in_transaction=in_transaction) as cursor:
             yield cursor
 
     @contextmanager

@@ -35,10 +35,8 @@ DELIVERY = """id, key, step, channel, op, alias, "user", message, state, attempt
 def entry_of(values: Sequence[Any]) -> NotificationStatus:
     *plain, owed_at, done_at, maybe_taken, unreached, account, person_id = values
     owed, done = (dt.datetime.fromisoformat(each) if each else None for each in (owed_at, done_at))
-    step, channel, op, alias, state, person = plain
-    return NotificationStatus(
-        step, channel, op, alias, state, person, owed, done, maybe_taken, unreached, account, person_id
-    )
+    fields = (*plain, owed, done, maybe_taken, unreached, account, person_id)
+    return NotificationStatus(*fields)
 
 
 # A NUL as JSON writes it, which PostgreSQL keeps none of; not the same letters behind a backslash, as in an error of

@@ -4,10 +4,14 @@ no more than its name, its day and its instant, in columns of other types."""
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Literal
 
 from oncall.adapters.postgres import column_types
 from oncall.adapters.postgres.column_types import Types
+from oncall.adapters.postgres.database import Cursor
+from oncall.core.promises.attainment import FirstPublished
+from oncall.core.promises.facts import DRILL_RUNS
 
 LATEST = dt.datetime(2200, 1, 1, tzinfo=dt.UTC)
 EARLIEST = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
@@ -49,6 +53,23 @@ def publications(instants: Literal["text", "timestamptz"], types: Types | None) 
                case when {rows} ~ '^[0-9]{{1,18}}$' then ({rows})::bigint else 0 end as rows,
                {at("due_at")} as due_at
         from investor.publications where published_at is not null)"""
+
+
+def first_published(
+    cursor: Cursor, types: Types | None, reports: Sequence[str], since: dt.date, until: dt.date
+) -> dict[str, dict[dt.date, FirstPublished]]:
+    """Of each report the days of this time that were published, and when first."""
+    found: dict[str, dict[dt.date, FirstPublished]] = {report: {} for report in reports}
+    cursor.execute(
+        f"select report, report_date, min(first_at), min(due_at) from {publications('text', types)} as p"
+        " where report = any(%s) and report_date between %s and %s"
+        f" and not starts_with(run_id, '{DRILL_RUNS}')"  # what a drill publishes was never promised
+        " group by report, report_date",
+        (list(reports), since, until),
+    )
+    for report, date, first_at, due in cursor.fetchall():
+        found[report][date] = FirstPublished(instant_of(first_at, date), due_of(due))
+    return found
 
 
 def are_instants(types: Types | None) -> bool:

@@ -9,9 +9,8 @@ from typing import Any
 
 from oncall.adapters.postgres.database import Connect, Cursor
 from oncall.adapters.postgres.lasting_connections import ConnectionPool
-from oncall.adapters.postgres.publication_rows import TYPES, due_of, instant_of, publications
-from oncall.core.promises.attainment import FirstPublished
-from oncall.core.promises.facts import DRILL_RUNS, FailedCheck
+from oncall.adapters.postgres.publication_rows import TYPES, first_published, publications
+from oncall.core.promises.facts import FailedCheck
 from oncall.usecases.report_numbers import MAX_ROWS, NoteOfRelease, ReportNumbers, ReportRow
 
 MAX_COLUMNS = 40
@@ -33,12 +32,6 @@ _COLUMNS = """
 _THERE = f"""
     select {TYPES}, to_regclass('investor.checks') is not null,
            to_regclass('investor.restatements') is not null, to_regclass('investor.releases') is not null
-"""
-_PUBLISHED = f"""
-    select report_date, min(first_at), min(due_at) from {{publications}} as p
-    where report = %(report)s and report_date between %(since)s and %(until)s
-      and not starts_with(run_id, '{DRILL_RUNS}')
-    group by report_date
 """
 # The failed checks of the newest run that checked, unless it published after all.
 _HELD = """
@@ -78,20 +71,18 @@ class PublishedReports:
         asked = {"report": report, "since": since, "until": until}
         with self._db.cursor() as cursor:
             columns, keys, rows = _rows(cursor, asked)
-            published, checks, restatements, releases = _one(cursor, _THERE, asked)
+            ((published, checks, restatements, releases),) = _all(cursor, _THERE, asked)
             held: defaultdict[dt.date, list[FailedCheck]] = defaultdict(list)
             by_instant = _HELD.format(publications=publications("timestamptz", published or {}))
-            by_text = _PUBLISHED.format(publications=publications("text", published or {}))
             for date, *words in _all(cursor, by_instant, asked, checks and published):
                 held[date].append(FailedCheck(*words))
             return ReportNumbers(
                 columns=columns,
                 key_columns=keys,
                 rows=tuple(reversed(rows[:MAX_ROWS])),
-                published={
-                    day: FirstPublished(instant_of(first_at, day), due_of(due))
-                    for day, first_at, due in _all(cursor, by_text, asked, published)
-                },
+                published=first_published(cursor, published, [report], since, until)[report]
+                if published
+                else {},
                 held=dict(held),
                 restated=dict(_all(cursor, _RESTATED, asked, restatements)),
                 released=tuple(NoteOfRelease(*row) for row in _all(cursor, _RELEASED, asked, releases)),
@@ -139,12 +130,6 @@ def _number(name: str) -> str:
 def _quoted(name: str) -> str:
     """An identifier within a statement that has parameters."""
     return '"' + name.replace('"', '""').replace("%", "%%") + '"'
-
-
-def _one(cursor: Cursor, query: str, asked: dict[str, Any]) -> tuple[Any, ...]:
-    row: tuple[Any, ...]
-    (row,) = _all(cursor, query, asked)
-    return row
 
 
 def _all(cursor: Cursor, query: str, asked: dict[str, Any], there: object = True) -> Sequence[Any]:
