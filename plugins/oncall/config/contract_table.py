@@ -62,7 +62,7 @@ class TableReader:
     ) -> TableContract | None:
         name = self.source.physicalName or self.source.name or ""
         if not NAME.fullmatch(name):
-            self.file.complain(f"{self.place}.name", repr(name), "the table's name, such as orders")
+            self._complain("name", repr(name), "the table's name, such as orders")
             return None
         properties = self.source.properties or []
         columns = tuple(
@@ -70,27 +70,25 @@ class TableReader:
         )
         for column in columns:
             if column.name == CURRENCY and (not column.required or column.accepted != (currency,)):
-                self.file.complain(
-                    f"{self.place}.properties.{CURRENCY}",
+                self._complain(
+                    f"properties.{CURRENCY}",
                     ", ".join(column.accepted) or "any",
                     f"required: true and validValues: [{currency}], the contract's currency: two are never added",
                 )
         names = [column.name for column in columns]
         for twice in {name for name in names if names.count(name) > 1}:
-            self.file.complain(f"{self.place}.properties", f"{twice} twice", "each column once")
+            self._complain("properties", f"{twice} twice", "each column once")
         key = [one for one in properties if one.primaryKey]
         if not key:
-            self.file.complain(
-                f"{self.place}.properties", "no primaryKey", "primaryKey: true at what identifies a row"
-            )
+            self._complain("properties", "no primaryKey", "primaryKey: true at what identifies a row")
         return TableContract(
             table=f"{self.schema}.{name}",
             columns=columns,
             key=tuple(str(one.name) for one in sorted(key, key=lambda one: one.primaryKeyPosition or 1)),
             business_day=self._business_day(names),
             read_back=self._read_back(),
-            read_when_changed=self._flag(f"{self.place}.readWhenChanged", self._property("readWhenChanged")),
-            read_along=self._condition(f"{self.place}.readAlong", self._property("readAlong", "true")),
+            read_when_changed=self._flag("readWhenChanged", self._property("readWhenChanged")),
+            read_along=self._condition("readAlong", self._property("readAlong", "true")),
             references=tuple(self._references(names)),
             unique=tuple(self._unique(names)),
             rules=tuple(self._rules()),
@@ -99,12 +97,12 @@ class TableReader:
             empty_with=self._empty_with(),
             owner=owner,
             channel=channel,
-            plans=read_plans(
-                self.source.customProperties or [],
-                names,
-                lambda key, found, write: self.file.complain(f"{self.place}.{key}", found, write),
-            ),
+            plans=read_plans(self.source.customProperties or [], names, self._complain),
         )
+
+    def _complain(self, key: str, found: object, write: str) -> None:
+        """`key`: within the table."""
+        self.file.complain(f"{self.place}.{key}", found, write)
 
     def _property(self, name: str, otherwise: Any = None) -> Any:
         """The value of a property that is ours."""
@@ -113,7 +111,7 @@ class TableReader:
 
     def _flag(self, key: str, written: Any) -> bool:
         if written not in (None, True, False):
-            self.file.complain(key, repr(written), "true or false")
+            self._complain(key, repr(written), "true or false")
         return written is True
 
     def _empty_with(self) -> tuple[str, ...] | None:
@@ -122,7 +120,7 @@ class TableReader:
             return None
         if isinstance(names, list) and all(NAME.fullmatch(str(name)) for name in names):
             return tuple(f"{self.schema}.{name}" for name in names)
-        self.file.complain(f"{self.place}.emptyWith", names, "a list of tables, such as [orders], or []")
+        self._complain("emptyWith", names, "a list of tables, such as [orders], or []")
         return None
 
     def _read_back(self) -> int | None:
@@ -131,27 +129,27 @@ class TableReader:
             return None
         if isinstance(days, int) and not isinstance(days, bool) and 0 <= days <= 366:
             return days
-        self.file.complain(f"{self.place}.readBack", days, "a number of days from 0 to 366, or all")
+        self._complain("readBack", days, "a number of days from 0 to 366, or all")
         return 0
 
     def _column(self, at: int, described: SchemaProperty) -> Column | None:
-        key = f"{self.place}.properties[{at}]"
+        key = f"properties[{at}]"
         name = described.physicalName or described.name or ""
         if not NAME.fullmatch(name):
-            self.file.complain(f"{key}.name", repr(name), "the column's name, such as order_id")
+            self._complain(f"{key}.name", repr(name), "the column's name, such as order_id")
             return None
         if described.logicalType not in _TYPES:
-            self.file.complain(f"{key}.logicalType", described.logicalType, f"one of {', '.join(_TYPES)}")
+            self._complain(f"{key}.logicalType", described.logicalType, f"one of {', '.join(_TYPES)}")
             return None
         options = described.logicalTypeOptions or {}
         for option in options:
             if option not in _OPTIONS:
-                self.file.complain(
+                self._complain(
                     f"{key}.logicalTypeOptions.{option}", "an option nobody checks", ", ".join(_OPTIONS)
                 )
         pattern = options.get("pattern")
         if pattern is not None and not _compiles(pattern):
-            self.file.complain(f"{key}.logicalTypeOptions.pattern", pattern, "a regular expression")
+            self._complain(f"{key}.logicalTypeOptions.pattern", pattern, "a regular expression")
             pattern = None
         column = Column(
             name=name,
@@ -167,7 +165,7 @@ class TableReader:
             ),
         )
         for rule, found, write in never_kept(column):
-            self.file.complain(f"{key}.{rule}", found, write)
+            self._complain(f"{key}.{rule}", found, write)
         return column
 
     def _bound(self, key: str, name: str, kind: str, options: dict[str, Any]) -> float | str | None:
@@ -178,7 +176,7 @@ class TableReader:
         numeric = numeric and -math.inf < value < math.inf  # nor NaN; of 400 digits, too
         if numeric if kind in ("integer", "number") else kind in ("date", "timestamp") and _is_instant(value):
             return value if numeric else str(value)
-        self.file.complain(f"{key}.logicalTypeOptions.{name}", repr(value), f"a bound for a {kind}")
+        self._complain(f"{key}.logicalTypeOptions.{name}", repr(value), f"a bound for a {kind}")
         return None
 
     def _accepted(self, key: str, column: SchemaProperty) -> tuple[str, ...]:
@@ -194,10 +192,10 @@ class TableReader:
                 values += found
             else:
                 write = "metric: invalidValues with arguments.validValues and mustBe: 0 (other rules: at the table)"
-                self.file.complain(f"{key}.quality[{at}]", quality.metric or quality.type, write)
+                self._complain(f"{key}.quality[{at}]", quality.metric or quality.type, write)
         for value in values:
             if column.logicalType == "string" and not isinstance(value, str):
-                self.file.complain(
+                self._complain(
                     f"{key}.validValues", repr(value), "a text in quotes, as it stands in the rows"
                 )
         # as PostgreSQL writes true and false
@@ -206,7 +204,7 @@ class TableReader:
     def _business_day(self, columns: Sequence[str]) -> str | None:
         for custom in self.source.customProperties or []:
             if custom.property == "businessDay":
-                return self._known(f"{self.place}.customProperties", text_of(custom), columns)
+                return self._known("customProperties", text_of(custom), columns)
         return None
 
     def _references(self, columns: Sequence[str]) -> Iterator[Reference]:
@@ -216,7 +214,7 @@ class TableReader:
         for relationship in self.source.relationships or []:
             start = relationship.from_ if isinstance(relationship.from_, list) else [relationship.from_ or ""]
             sources = [_last(name) for name in start]
-            if all(self._known(f"{self.place}.relationships", name, columns) for name in sources):
+            if all(self._known("relationships", name, columns) for name in sources):
                 yield from self._reference("relationships", sources, relationship)
 
     def _reference(self, key: str, columns: list[str], relationship: Relationship) -> Iterator[Reference]:
@@ -227,13 +225,11 @@ class TableReader:
             or any(len(part) < 2 for part in parts)
             or len({part[-2] for part in parts}) != 1
         ):
-            self.file.complain(
-                f"{self.place}.{key}", f"to: {to}", "to: table.column, one for each column of from"
-            )
+            self._complain(key, f"to: {to}", "to: table.column, one for each column of from")
             return
         custom = {one.property: text_of(one) for one in relationship.customProperties or []}
         target = f"{self.schema}.{parts[0][-2]}"
-        unless = self._condition(f"{self.place}.{key}.unless", custom.get("unless", ""))
+        unless = self._condition(f"{key}.unless", custom.get("unless", ""))
         yield Reference(tuple(columns), target, tuple(part[-1] for part in parts), unless)
 
     def _unique(self, columns: Sequence[str]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
@@ -246,27 +242,25 @@ class TableReader:
                 continue
             group = (quality.arguments or {}).get("properties")
             if not isinstance(group, list) or quality.mustBe != 0 or not _is_named(quality):
-                key = f"{self.place}.quality[{at}]"
-                self.file.complain(key, group, "name, arguments: {properties: [column, …]} and mustBe: 0")
-            elif all(self._known(f"{self.place}.quality[{at}]", name, columns) for name in group):
+                key = f"quality[{at}]"
+                self._complain(key, group, "name, arguments: {properties: [column, …]} and mustBe: 0")
+            elif all(self._known(f"quality[{at}]", name, columns) for name in group):
                 yield str(quality.name), str(quality.description or quality.name), tuple(group)
 
     def _rules(self) -> Iterator[SqlRule]:
         for at, quality in enumerate(self.source.quality or []):
-            key = f"{self.place}.quality[{at}]"
+            key = f"quality[{at}]"
             if quality.metric == "duplicateValues":
                 continue
             if quality.type != "sql" or quality.metric:
-                self.file.complain(
-                    key, quality.metric or quality.type, "type: sql, or metric: duplicateValues"
-                )
+                self._complain(key, quality.metric or quality.type, "type: sql, or metric: duplicateValues")
             elif not _is_named(quality):
-                self.file.complain(f"{key}.name", quality.name, "a name such as orders_have_lines")
+                self._complain(f"{key}.name", quality.name, "a name such as orders_have_lines")
             elif not (match := _COUNTED.match(quality.query or "")) or quality.mustBe != 0:
                 write = "query: select count(*) from {object} as row where …, and mustBe: 0"
-                self.file.complain(f"{key}.query", f"{quality.query or ''}"[:60], write)
+                self._complain(f"{key}.query", f"{quality.query or ''}"[:60], write)
             elif not may_name_a_row(match[1]):
-                self.file.complain(
+                self._complain(
                     f"{key}.query", f"as {match[1]}", "a name that is no word of SQL, such as row_of_it"
                 )
             else:
@@ -278,7 +272,7 @@ class TableReader:
     def _condition(self, key: str, sql: object) -> str:
         """The same. Complains of what ends the statement that it becomes a part of: no run could ask it."""
         if not isinstance(sql, str):
-            self.file.complain(key, sql, "one condition in SQL, as a text")
+            self._complain(key, sql, "one condition in SQL, as a text")
             return "true"
         code = _QUOTED.sub("", sql)
         depth = lowest = 0
@@ -287,15 +281,15 @@ class TableReader:
             lowest = min(lowest, depth)
         if odd := _ENDS.search(code):
             found = "a quote without its end" if odd[0] in "'\"" else repr(odd[0])
-            self.file.complain(key, found, "one condition in SQL")
+            self._complain(key, found, "one condition in SQL")
         elif depth or lowest:
-            self.file.complain(key, "brackets that do not match", "one condition in SQL")
+            self._complain(key, "brackets that do not match", "one condition in SQL")
         return sql
 
     def _known(self, key: str, name: str, columns: Sequence[str]) -> str | None:
         if name in columns:
             return name
-        self.file.complain(key, name or "nothing", f"one of {', '.join(columns)}")
+        self._complain(key, name or "nothing", f"one of {', '.join(columns)}")
         return None
 
 

@@ -178,11 +178,7 @@ def _read_name(field: Field, write: str) -> str | None:
 
 def _read_usergroup(field: Field) -> str | None:
     write = "the id of the on-call user group, such as S0DEONCALL (not its handle)"
-    group = field.optional_text(write)
-    if group and not re.fullmatch(r"S[A-Z0-9]+", group, re.ASCII):
-        field.complain(write)
-        return None
-    return group
+    return None if field.missing else field.matching(r"S[A-Z0-9]+", write)
 
 
 def _read_owners(field: Field, people: Mapping[str, Person]) -> dict[str, Owners] | None:

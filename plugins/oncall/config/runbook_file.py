@@ -132,12 +132,9 @@ def _pipeline(head: Field, dag_id: str) -> Pipeline | None:
 
 
 def _read_table(field: Field, example: str = "investor.daily_profit") -> str | None:
-    write = f"a table with its schema, such as {example}"
-    text = field.text(write)
-    if text is not None and not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}\.[a-z_][a-z0-9_]{0,62}", text):
-        field.complain(write)
-        return None
-    return text
+    return field.matching(
+        r"[a-z_][a-z0-9_]{0,62}\.[a-z_][a-z0-9_]{0,62}", f"a table with its schema, such as {example}"
+    )
 
 
 def _read_report(field: Field) -> str:
@@ -168,11 +165,7 @@ def _read_usually(field: Field, promise: Promise | None, schedule: str | None) -
 def _read_folder(field: Field) -> str:
     """The team whose roster is paged for the pipeline: a folder below teams/; nothing: the roster at the top."""
     write = "the folder of a team below teams/, or nothing for the roster at the top"
-    text = field.optional_text(write) or ""
-    if text and not re.fullmatch(TEAM, text):
-        field.complain(write)
-        return ""
-    return text
+    return "" if field.missing else field.matching(TEAM, write) or ""
 
 
 def _read_upstream(field: Field) -> tuple[str, ...]:

@@ -160,6 +160,14 @@ class Field:
         """The text of a scalar; None, without complaint, when nothing is written."""
         return None if self.missing else self.text(write)
 
+    def matching(self, pattern: str, write: str) -> str | None:
+        """The text when all of it is as the pattern says; else None, with a complaint."""
+        text = self.text(write)
+        if text is None or re.fullmatch(pattern, text, re.ASCII):
+            return text
+        self.complain(write)
+        return None
+
     def one_of(self, choices: Collection[str], write: str) -> str | None:
         """The text when it is one of `choices`; else None, with a complaint that suggests the nearest."""
         value = self.node.value if self.node and not self.missing else None
