@@ -60,12 +60,17 @@ class Step(Model):
     )
 
 
-class PromiseView(Model):
-    """One promise for one report date, judged now."""
+class OfReport(Model):
+    """Of which report something is told."""
 
     dag_id: str = Field(description="The pipeline's DAG")
     title: str = Field(description="The pipeline's title")
     report: str = Field(description="The report's table")
+
+
+class PromiseView(OfReport):
+    """One promise for one report date, judged now."""
+
     report_date: dt.date = Field(description="The business day the report is about")
     due: dt.datetime | None = Field(description="When it is due; null without a promise")
     verdict: str = Field(description="waiting, at_risk, kept, broken, late or unknown (cannot be seen)")

@@ -6,7 +6,7 @@ import datetime as dt
 
 from pydantic import Field
 
-from oncall.web.views.models import Model, Redacted
+from oncall.web.views.models import Model, OfReport, Redacted
 
 
 class UsualView(Model):
@@ -65,12 +65,9 @@ class ReportRowView(Model):
     currency: str | None = Field(default=None, description="What its money is in; null where nothing says so")
 
 
-class ReportView(Model):
+class ReportView(OfReport):
     """One report: its last 60 days."""
 
-    dag_id: str = Field(description="The pipeline's DAG")
-    title: str = Field(description="The pipeline's title")
-    report: str = Field(description="The report's table")
     since: dt.date = Field(description="The first report date shown")
     until: dt.date = Field(description="The last one: yesterday")
     columns: tuple[str, ...] = Field(description="The numbers, in the order of the table")
@@ -82,10 +79,7 @@ class ReportView(Model):
     unread: tuple[Redacted, ...] = Field(default=(), description="What could not be read, and why")
 
 
-class ReportListed(Model):
+class ReportListed(OfReport):
     """A report that there is."""
 
-    dag_id: str = Field(description="The pipeline's DAG")
-    title: str = Field(description="The pipeline's title")
-    report: str = Field(description="The report's table")
     promise: str | None = Field(description="When it is due every day; null without a promise")

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from oncall.core.data.restatement import republications
 from oncall.web.snapshot import PageSnapshot
-from oncall.web.views.models import Model, Redacted
+from oncall.web.views.models import Model, OfReport, Redacted
 
 
 class NumberView(Model):
@@ -23,12 +23,9 @@ class NumberView(Model):
     currency: str | None = Field(description="What the row's money is in; null where it has none")
 
 
-class RestatementView(Model):
+class RestatementView(OfReport):
     """A day that was published again with other numbers."""
 
-    dag_id: str = Field(description="The pipeline's DAG")
-    title: str = Field(description="The pipeline's title")
-    report: str = Field(description="The report's table")
     report_date: dt.date = Field(description="The business day the report is about")
     restated_at: dt.datetime = Field(description="When it was published again")
     reason: Redacted = Field(description="Why: what changed upstream, or what the person said who ran it")
