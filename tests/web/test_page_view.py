@@ -404,6 +404,16 @@ def test_the_timeline_is_one_story() -> None:
     assert paged.deliveries[1].result.startswith("not sent yet (tried 3 times): slack_api_default")
 
 
+def test_whoever_took_the_warning_alone_is_not_said_to_have_the_page() -> None:
+    """What was acknowledged before somebody was paged takes nothing off the person who is paged."""
+    seen = morning()
+    (broken, *rest) = seen.records
+    earlier = broken.incident.opened_at
+    warned = replace(broken.incident, acknowledged_at=earlier, acknowledged_by="DE-001", paged_at=seen.at)
+    (view, *_) = incidents(replace(seen, records=(replace(broken, incident=warned), *rest)), LINKS)
+    assert (view.acknowledged_at, view.acknowledged_by) == (None, "")
+
+
 def test_a_runbook_opens_at_what_was_asked_or_at_the_live_cause(viewer: TestClient, example: Example) -> None:
     """The section stands in the address, so it survives a sign-in; one that there is not leads to the live cause."""
     for query, section in (

@@ -20,6 +20,7 @@ from oncall.cli.command import (
 )
 from oncall.cli.roster_change import RosterChangeRequest, carry_out, day
 from oncall.config.near_names import suggestion
+from oncall.config.time_fields import Stretch
 from oncall.core.rota import change_words
 from oncall.core.rota.change import swap
 from oncall.core.rota.roster import Leave, Override, Roster
@@ -186,9 +187,7 @@ def _person(name: str, roster: Roster) -> str:
     return name
 
 
-def _stretch(
-    first: str, last: str, roster: Roster, options: tuple[str, str]
-) -> tuple[dt.datetime, dt.datetime]:
+def _stretch(first: str, last: str, roster: Roster, options: tuple[str, str]) -> Stretch:
     """[start, end) of two arguments: dates are on-call days, both included (rule 2)."""
     start, end = moment_of(options[0], first, roster), moment_of(options[1], last, roster, included=True)
     if end <= start:

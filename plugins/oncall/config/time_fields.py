@@ -18,6 +18,8 @@ NO_MOMENT = "no date (2026-03-02) and no time (2026-03-02T05:00) from 1970 to 99
 _ZONE = r"(?!localtime|posix|right/|Factory|Etc/GMT[+-][1-9])[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*"
 LONGEST_WAIT = dt.timedelta(days=30)
 
+Stretch = tuple[dt.datetime, dt.datetime]  # [start, end)
+
 
 def read_zone(field: Field) -> dt.tzinfo | None:
     """A fixed offset such as "+07:00" or an IANA name such as Europe/Berlin, as the standard library has it."""
@@ -58,9 +60,7 @@ def read_handoff(field: Field) -> Handoff:
     return Handoff(WEEKDAYS.index(day) if day else usual.weekday, at or usual.at)
 
 
-def read_stretch(
-    start: Field, end: Field, handoff: Handoff, tz: dt.tzinfo
-) -> tuple[dt.datetime, dt.datetime] | None:
+def read_stretch(start: Field, end: Field, handoff: Handoff, tz: dt.tzinfo) -> Stretch | None:
     """[start, end) as instants of `tz`; None, with a complaint, when it is unreadable or empty.
 
     A date is its on-call day (rule 2): as a start the day's handoff hour, as an end the next day's, so that both

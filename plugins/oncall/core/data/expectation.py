@@ -28,6 +28,8 @@ _SALE = 1.25  # times what is usual: beside such a day an ordinary one could be 
 _ALIKE = 1.15  # a level that is no more than so many times the one without sales is that of no sale
 _LONGEST_SALE = 28  # days
 
+Days = Sequence[tuple[int, float]]  # (days ago, how much), the newest first
+
 
 @dataclass(frozen=True)
 class Expectation:
@@ -65,7 +67,7 @@ class Expectation:
         return (found - self.amount) / spread if spread else 0.0
 
 
-def expect(history: Sequence[tuple[int, float]]) -> Expectation | None:
+def expect(history: Days) -> Expectation | None:
     """Expect the day that the history leads to: (days ago, amount), the newest first; None: nobody can say.
 
     The level is the median of the last seven, so growth and decline are followed within days. A weekday is how the
@@ -107,7 +109,7 @@ def expect(history: Sequence[tuple[int, float]]) -> Expectation | None:
     return Expectation(amount, max(share, _LEAST_SPREAD), weekdays, most)
 
 
-def _of_its_weekday_alone(history: Sequence[tuple[int, float]]) -> Expectation | None:
+def _of_its_weekday_alone(history: Days) -> Expectation | None:
     """Where most days have nothing there is no level: refunds that are paid on Mondays, a shop that opens at weekends.
 
     None until the weekday was seen twice: nobody knows yet on which days there is something.
@@ -124,20 +126,20 @@ def _of_its_weekday_alone(history: Sequence[tuple[int, float]]) -> Expectation |
     return Expectation(amount, share, len(same), max(amount, median(while_open)))
 
 
-def _before_a_lull(ordinary: Sequence[tuple[int, float]]) -> float:
+def _before_a_lull(ordinary: Days) -> float:
     """The highest level of the last four weeks that it was open: a shop that was closed opens again as it was."""
     lately = [amount for _, amount in _while_open(ordinary)[:_LONGEST_SALE]]
     weeks = range(max(len(lately) - WEEK, 0) + 1) if lately else ()
     return max((median(lately[n : n + WEEK]) for n in weeks), default=0.0)
 
 
-def _while_open(history: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
+def _while_open(history: Days) -> list[tuple[int, float]]:
     """Without the weeks of nothing at all: they tell nothing of a day on which there is something."""
     runs = [list(days) for _, days in groupby(history, key=lambda day: day[1] > 0)]
     return [day for days in runs if days[0][1] > 0 or len(days) < WEEK for day in days]
 
 
-def _closed(history: Sequence[tuple[int, float]]) -> frozenset[int]:
+def _closed(history: Days) -> frozenset[int]:
     """The days ago of nothing at all on a weekday that mostly has something: holidays that nobody foresaw.
 
     They tell nothing of the weekday: three of them in a row were taken for Mondays on which a shop is always closed.
@@ -149,9 +151,7 @@ def _closed(history: Sequence[tuple[int, float]]) -> frozenset[int]:
     )
 
 
-def _without_sales(
-    history: Sequence[tuple[int, float]], closed: Collection[int] = ()
-) -> list[tuple[int, float]]:
+def _without_sales(history: Days, closed: Collection[int] = ()) -> list[tuple[int, float]]:
     """The days that were not far above what was usual then; the newest first, as all of them.
 
     Far above the last four weeks too: the days after some quiet ones are no sale. What lasts longer than a sale is the
@@ -171,9 +171,7 @@ def _without_sales(
     return ordinary[::-1]
 
 
-def _by_weekday(
-    history: Sequence[tuple[int, float]], closed: Collection[int]
-) -> tuple[list[tuple[int, float]], Mapping[int, float]]:
+def _by_weekday(history: Days, closed: Collection[int]) -> tuple[Days, Mapping[int, float]]:
     """(days ago, how many times the level of the seven before it) of each day that has enough before it.
 
     And the usual one of these for each weekday (days ago, modulo a week). `closed` days only lower the level.
@@ -188,7 +186,7 @@ def _by_weekday(
     return stood, {weekday: _usual_ratio(ratios) for weekday, ratios in _ratios(stood).items()}
 
 
-def _ratios(stood: Sequence[tuple[int, float]]) -> Mapping[int, Sequence[float]]:
+def _ratios(stood: Days) -> Mapping[int, Sequence[float]]:
     by_weekday: dict[int, list[float]] = defaultdict(list)
     for ago, ratio in stood:
         by_weekday[ago % WEEK].append(ratio)

@@ -21,6 +21,8 @@ MOST_AT_ONCE = 100
 NOT_YOURS_TO_RUN = "Running a day again needs the right to trigger its DAG in Airflow"
 NOT_YOURS = "You may look, not act: that needs the right to change the pipeline's runs"
 
+Note = Annotated[str, Form(max_length=1000)]
+
 router = APIRouter(dependencies=[FromThisPage])
 
 
@@ -32,9 +34,7 @@ def acknowledge(request: Request, user: Reader, key: str) -> Response:
 
 
 @router.post("/incidents/{key}/resolve")
-def resolve(
-    request: Request, user: Reader, key: str, note: Annotated[str, Form(max_length=1000)] = ""
-) -> Response:
+def resolve(request: Request, user: Reader, key: str, note: Note = "") -> Response:
     """Somebody says that it is over, and why."""
     mine = _allowed(request, user, key)
     return _answer(request, user, key, "resolve", source(request).resolve(key, user.get_name(), note, mine))

@@ -41,6 +41,8 @@ DONE = {
     "run": "The day is being run again: the run is in Airflow.",
 }
 
+Done = Annotated[str, Query(max_length=20)]
+
 router = APIRouter()
 
 
@@ -57,9 +59,7 @@ def home(request: Request, user: Reader, seen: InSight) -> Response:
 
 
 @router.get("/incidents", response_class=HTMLResponse)
-def all_incidents(
-    request: Request, user: Reader, seen: InSight, done: Annotated[str, Query(max_length=20)] = ""
-) -> Response:
+def all_incidents(request: Request, user: Reader, seen: InSight, done: Done = "") -> Response:
     """Open incidents, then those of the last 90 days. `done` is what was just done."""
     mine = may_take(user, seen)
     return shared(request, seen, lambda: incidents_page(request, seen, mine, done=DONE.get(done, "")), mine)
@@ -78,9 +78,7 @@ def incidents_page(
 
 
 @router.get("/incidents/{key}", response_class=HTMLResponse)
-def one_incident(
-    request: Request, user: Reader, key: str, done: Annotated[str, Query(max_length=20)] = ""
-) -> HTMLResponse:
+def one_incident(request: Request, user: Reader, key: str, done: Done = "") -> HTMLResponse:
     """One incident with its timeline, and what can be done to it. `done` is what was just done."""
     return incident_page(request, user, key, done=DONE.get(done, ""))
 
@@ -131,9 +129,7 @@ def _rota(request: Request, seen: PageSnapshot, visible: PageSnapshot, at: str) 
 
 
 @router.get("/runbooks/{dag_id}", response_class=HTMLResponse)
-def runbook(
-    request: Request, user: Reader, dag_id: str, done: Annotated[str, Query(max_length=20)] = ""
-) -> Response:
+def runbook(request: Request, user: Reader, dag_id: str, done: Done = "") -> Response:
     """One runbook, the state of its pipeline on top. A DAG that is no pipeline of ours is told so, kindly.
 
     `done` is what was just done.

@@ -8,11 +8,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated
 from urllib.parse import quote
 
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
-from fastapi import APIRouter, Depends, Form, HTTPException, Query, Request, Response
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from oncall.core.data import report_words
@@ -24,7 +23,8 @@ from oncall.web.auth import FromThisPage, Reader, may_act, reader
 from oncall.web.permissions import InSight, sight_of, without_hidden_names
 from oncall.web.rendering import addresses, render
 from oncall.web.response_cache import in_turn
-from oncall.web.routes.actions import NOT_YOURS
+from oncall.web.routes.actions import NOT_YOURS, Note
+from oncall.web.routes.pages import Done
 from oncall.web.snapshot import PageSnapshot, source
 from oncall.web.static_files import stamp
 from oncall.web.views.banners import banners
@@ -71,9 +71,7 @@ def all_reports(request: Request, seen: InSight) -> HTMLResponse:
 
 
 @router.get("/reports/{report}", response_class=HTMLResponse)
-def one_report(
-    request: Request, user: Reader, report: str, done: Annotated[str, Query(max_length=20)] = ""
-) -> HTMLResponse:
+def one_report(request: Request, user: Reader, report: str, done: Done = "") -> HTMLResponse:
     """One report's last 60 days. `done` is what was just done."""
     return _page(request, user, report, done=RELEASED if done == "released" else "")
 
@@ -100,13 +98,7 @@ def report_as_json(request: Request, user: Reader, report: str) -> ReportView:
 
 
 @actions.post("/reports/{report}/{date}/release")
-def release(
-    request: Request,
-    user: Reader,
-    report: str,
-    date: dt.date,
-    note: Annotated[str, Form(max_length=1000)] = "",
-) -> Response:
+def release(request: Request, user: Reader, report: str, date: dt.date, note: Note = "") -> Response:
     """Somebody says, with a note, that the unusual numbers of a held report, or its partial loads, are true."""
     seen, pipeline = _found(request, user, report)
     if not may_act(user, pipeline.dag_id):

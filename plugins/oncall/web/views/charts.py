@@ -19,7 +19,8 @@ LEAST = 1e-9  # what is all smaller is drawn as nothing
 _LINES_WANTED = 4
 
 Amounts = Sequence[float | None]
-Band = Sequence[tuple[float, float] | None]
+Band = Sequence[tuple[float, float] | None]  # from where to where, of each day
+Scale = Callable[[float], float]  # where an amount lies, in pixels from the top
 
 
 @dataclass(frozen=True)
@@ -82,9 +83,7 @@ class Canvas:
             lambda y: [self._band(interval, y, "interval"), self._line(middle, 0, y)],
         )
 
-    def _drawn(
-        self, amounts: Iterable[float | None], shapes: Callable[[Callable[[float], float]], list[Markup]]
-    ) -> Drawing:
+    def _drawn(self, amounts: Iterable[float | None], shapes: Callable[[Scale], list[Markup]]) -> Drawing:
         there = [amount for amount in amounts if amount is not None]
         if not there:
             return Drawing(Markup(), Markup())
@@ -122,7 +121,7 @@ class Canvas:
     def _wide(self) -> float:
         return WIDTH / max(1, len(self.words))
 
-    def _line(self, series: Series, number: int, y: Callable[[float], float]) -> Markup:
+    def _line(self, series: Series, number: int, y: Scale) -> Markup:
         path, pen_down = [], False
         for n, amount in enumerate(series.amounts):
             if amount is None:
@@ -133,19 +132,17 @@ class Canvas:
             pen_down = True
         return Markup('<path class="line s{}" d="{}"/>').format(number, " ".join(path))
 
-    def _band(self, band: Band, y: Callable[[float], float], kind: str = "band") -> Markup:
+    def _band(self, band: Band, y: Scale, kind: str = "band") -> Markup:
         return self._boxes(kind, [(y(each[1]), y(each[0])) if each else None for each in band], 1.0)
 
-    def _bars(
-        self, bars: Sequence[tuple[float, float] | None], number: int, y: Callable[[float], float]
-    ) -> Markup:
+    def _bars(self, bars: Band, number: int, y: Scale) -> Markup:
         ends = [(min(y(bar[0]), y(bar[1])), max(y(bar[0]), y(bar[1]))) if bar else None for bar in bars]
         return self._boxes(f"bar s{number}", ends, 0.6)  # what is usual is seen between them
 
     def _strips(self) -> Markup:
         return self._boxes("strip", [(0.0, float(self.tall)) if each else None for each in self.marked], 1.0)
 
-    def _boxes(self, kind: str, boxes: Sequence[tuple[float, float] | None], share: float) -> Markup:
+    def _boxes(self, kind: str, boxes: Band, share: float) -> Markup:
         """One box a day from its top to its bottom, `share` of the day wide."""
         path = "".join(
             f"M{(n + 0.5 - share / 2) * self._wide:.1f} {box[0]:.1f}h{share * self._wide:.1f}V{box[1]:.1f}"
