@@ -317,17 +317,11 @@ def _unmatched(
         if dag_id not in teams:
             write = f"the runbook runbooks/{dag_id}.md, or no such pipeline"
             yield Problem(place, key, "a pipeline without a runbook", write)
-        elif teams[dag_id] != team:
+        elif (its := teams[dag_id]) != team:
             said = f"`team: {team}`" if team else "no `team`"
-            found = (
-                f"a pipeline whose runbook says {f'team: {teams[dag_id]}' if teams[dag_id] else 'no team'}"
-            )
-            yield Problem(
-                place,
-                key,
-                found,
-                f"{said} in runbooks/{dag_id}.md, or its owners in {file_of(teams[dag_id])}",
-            )
+            found = f"a pipeline whose runbook says {f'team: {its}' if its else 'no team'}"
+            write = f"{said} in runbooks/{dag_id}.md, or its owners in {file_of(its)}"
+            yield Problem(place, key, found, write)
     for dag_id in sorted(dag_id for dag_id, its in teams.items() if its == team and dag_id not in owners):
         write = f"its owners in {file_of(team)}: pipelines: {{{dag_id}: {{primary_owner: …, secondary_owner: …}}}}"
         yield Problem(

@@ -56,16 +56,12 @@ def together(seen: PageSnapshot, key: str) -> frozenset[str]:
 def may_take(user: BaseUser, seen: PageSnapshot) -> frozenset[str]:
     """The keys of the open incidents that nobody has acknowledged and this reader may, those that speak for others."""
     whole = seen.whole or seen
-    open_keys = {record.incident.key for record in whole.records if record.incident.open}
-    free = [
-        record.incident.key
-        for record in seen.records
-        if record.incident.open and not record.incident.acknowledged and record.incident.leader not in open_keys
-        and record.incident.leader != HIDDEN
-    ]  # fmt: skip
+    speakers = {HIDDEN, *(record.incident.key for record in whole.records if record.incident.open)}
+    mine = (record.incident for record in seen.records if record.incident.open)
+    free = [one.key for one in mine if not one.acknowledged and one.leader not in speakers]
     about = {key: together(whole, key) for key in free}
-    mine = {dag_id for dag_id in frozenset().union(*about.values()) if may_act(user, dag_id)}
-    return frozenset(key for key, dag_ids in about.items() if dag_ids <= mine)
+    allowed = {dag_id for dag_id in frozenset().union(*about.values()) if may_act(user, dag_id)}
+    return frozenset(key for key, dag_ids in about.items() if dag_ids <= allowed)
 
 
 def limited(seen: PageSnapshot, dag_ids: frozenset[str]) -> PageSnapshot:
