@@ -399,6 +399,18 @@ class Night(RuleBasedStateMachine):
         )
 
     @invariant()
+    def nothing_is_handed_to_whom_it_woke_on_this_shift(self) -> None:
+        """Whoever else acknowledged it: they have heard of it."""
+        woken = self.escalation_pages() if hasattr(self, "pager") else []
+        handed = {message.step for message, _ in self.chat.posts} if woken else set()
+        for when, page in woken:
+            round_, seat = round_and_seat(page.step) or (0, "")
+            if seat == "primary" and f"handover-{round_}" in handed:
+                began = who_is_on_call(self.config.roster, when).start
+                before = [w for w, p in woken if p.recipients == page.recipients and began <= w < when]
+                assert not before
+
+    @invariant()
     def one_thread(self) -> None:
         if hasattr(self, "chat"):
             assert len([message for message in self.chat.threads if message.key == KEY]) <= 1
@@ -428,6 +440,7 @@ class Night(RuleBasedStateMachine):
             self.tick()
             self.nobody_is_woken_twice_for_one_step()
             self.only_who_is_on_call_is_woken()
+            self.nothing_is_handed_to_whom_it_woke_on_this_shift()
             self.one_thread()
             self.now += dt.timedelta(seconds=61)
         incident = self.database.inner.incidents_by_key.get(KEY)

@@ -206,6 +206,21 @@ def test_an_override_wakes_nobody_for_what_the_secondary_has(broken: Night) -> N
     assert accounts(broken) == ["de-003@example.com", "de-004@example.com"]
 
 
+@pytest.mark.parametrize("by", ["de-003@example.com", "de-002@example.com", "admin"])
+def test_who_was_woken_on_their_shift_is_not_woken_again_because_another_takes_it(
+    broken: Night, by: str
+) -> None:
+    """DE-001 is on call from 05:05 on, and paged; then the one before them, a colleague or an admin takes it."""
+    broken.looks("05:00", "05:04")
+    over = (Override(at("05:05"), at("09:00"), primary="DE-001"),)
+    broken.config = replace(broken.config, roster=replace(broken.config.roster, overrides=over))
+    broken.looks("05:05", "05:06")
+    broken.acknowledge(f"{KEY}:page-1-primary", by)
+    broken.looks("05:06:15", "05:40")
+    assert accounts(broken) == ["de-003@example.com", "de-001@example.com"]
+    assert not [post for post, _ in broken.chat.posts if "Handed over" in post.title]
+
+
 @pytest.mark.parametrize(
     ("step", "by", "called"),
     [("page-1-primary", "DE-003", "de-004"), ("page-2-secondary", "DE-004", "de-003")],

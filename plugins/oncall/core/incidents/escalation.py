@@ -259,8 +259,9 @@ def _late_in_hand(context: IncidentContext, scene: Scene, since: dt.datetime) ->
 def handoff(context: IncidentContext, scene: Scene) -> Plan | None:
     """An incident open across the handoff passes to the new pair: the escalation begins anew with them.
 
-    Where nobody was woken before it there is nothing to pass. Within a week another primary (cover, an override) is
-    called in the same round, unless the one before had acknowledged.
+    Where nobody was woken before it there is nothing to pass, nor where the new primary was woken since: whoever takes
+    it then. Within a week another primary (cover, an override) is called in the same round, unless the one before had
+    acknowledged.
     """
     incident = context.incident
     if not context.missing or incident.paged_at is None:
@@ -268,8 +269,12 @@ def handoff(context: IncidentContext, scene: Scene) -> Plan | None:
     began, now = who_is_on_call(scene.roster, incident.paged_at), scene.shift
     if began.primary == now.primary or began.end > scene.at:
         return None
-    pages = (e for e in context.entries if round_of(e) == incident.escalation_round and e.alerting)
-    before = any(when < now.start for e in pages if (when := e.done_at or e.owed_at))
+    mine = (e for e in context.entries if e.alerting and is_of_round(e, incident))
+    pages = [(e, when) for e in mine if (when := e.done_at or e.owed_at)]
+    before = any(when < now.start and not is_by_hand(e) for e, when in pages)
+    primary = seat_holder(scene, "primary")
+    if primary and any(when >= now.start and e.calls(primary) for e, when in pages):
+        return None
     has_it = {person.id for person in person_named(scene, incident.acknowledged_by)}
     if incident.acknowledged and has_it & {now.primary, now.secondary}:
         return None  # one of the new pair took it
