@@ -43,14 +43,14 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def said(folder: Path, before: str = "", **settings: str) -> str:
+def said(folder: Path, before: str = "", asked: str = ASK, **settings: str) -> str:
     """What a process of Airflow's says when it has loaded the plugins of this folder, and has run `before` first."""
     env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     env |= {"AIRFLOW_HOME": str(folder / "home"), "AIRFLOW__CORE__PLUGINS_FOLDER": str(folder)}
     env |= {"AIRFLOW__CORE__LOAD_EXAMPLES": "False", **settings}
     # The arguments of a process of Airflow's: what of ours reads them finds those.
-    asked = [sys.executable, "-P", "-c", f"{before}\n{ASK}", "scheduler"]
-    answer = subprocess.run(asked, env=env, capture_output=True, text=True, check=False)
+    process = [sys.executable, "-P", "-c", f"{before}\n{asked}", "scheduler"]
+    answer = subprocess.run(process, env=env, capture_output=True, text=True, check=False)
     assert answer.returncode == 0, answer.stderr
     return answer.stdout.splitlines()[-1]
 
@@ -102,3 +102,41 @@ def test_check_tells_of_a_plugin_that_has_the_pages_address(
             "problems": [one.found for one in checked.problems],
         }
         assert [f"{kind}: {line}" for kind, lines in said.items() for line in lines] == [told]
+
+
+OF_AIRFLOW_2 = """
+from airflow.listeners import hookimpl
+from airflow.plugins_manager import AirflowPlugin
+
+class Watches:
+    @hookimpl
+    def on_task_instance_running(self, previous_state, task_instance, session):
+        pass
+
+class Theirs(AirflowPlugin):
+    name = "company"
+    listeners = [Watches()]
+
+class Again(AirflowPlugin):
+    name = "company"
+"""
+CHECK = """
+from airflow import plugins_manager
+plugins_manager.get_import_errors()
+from oncall.adapters.airflow_plugins import say_whether_listeners_are_called
+from oncall.core.check_result import CheckResult
+
+checked = CheckResult()
+say_whether_listeners_are_called(checked)
+print(*checked.problems, sep=" | ")
+"""
+
+
+def test_check_tells_of_a_plugin_that_takes_the_listeners_of_all_others_with_it(folder: Path) -> None:
+    """A task that somebody marked as failed was told of by nobody, and no page said that Airflow calls no listener."""
+    assert said(folder, asked=CHECK) == ""
+    (folder / "company_watches.py").write_text(OF_AIRFLOW_2)
+    listener, twice = said(folder, asked=CHECK).split(" | ")
+    assert "listener company_watches.Watches: found Airflow refuses it" in listener
+    assert "Argument(s) {'session'}" in listener
+    assert "Plugin 'company' already registered" in twice

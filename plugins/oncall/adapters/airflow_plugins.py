@@ -1,4 +1,4 @@
-"""Whether the On-call page answers at its address, beside the other plugins of this Airflow."""
+"""Whether our page answers at its address and our listeners are called, beside the other plugins of this Airflow."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow import plugins_manager
+from airflow.listeners.listener import get_listener_manager
+from pluggy import PluginValidationError
 
 from oncall.core.check_result import CheckResult
 
@@ -26,6 +28,27 @@ def say_who_has_the_page(checked: CheckResult) -> None:
         checked.wrong(
             f"plugins/{PLUGIN}.py", ADDRESS, found, "another url_prefix in that plugin: alerts link to ours"
         )
+
+
+def say_whether_listeners_are_called(checked: CheckResult) -> None:
+    """One listener that is not Airflow 3's takes all others with it, and in tasks a name that two plugins have takes
+    every plugin after them. Airflow notes both in its log alone.
+    """
+    try:
+        get_listener_manager()
+    except PluginValidationError as error:
+        listener = error.plugin
+        name = (
+            getattr(listener, "__name__", None)
+            or f"{type(listener).__module__}.{type(listener).__qualname__}"
+        )
+        found = f"Airflow refuses it, and calls no listener of any plugin: {str(error).splitlines()[-1]}"
+        write = "its hooks as Airflow 3 has them: until then nobody tells of a task that is marked as failed by hand"
+        checked.wrong("plugins", f"listener {name}", found, write)
+    for source, words in plugins_manager.get_import_errors().items():
+        if words.endswith("already registered, skipping"):
+            write = "another name into it: tasks load no plugin that comes after it"
+            checked.wrong("plugins", source, words.removesuffix(", skipping"), write)
 
 
 def _answers(app: Mapping[str, Any]) -> bool:

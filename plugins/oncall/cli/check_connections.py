@@ -46,7 +46,7 @@ def check(args: argparse.Namespace) -> int:
 def ask(config: OncallConfig, contracts: DataContracts) -> CheckResult:
     """Ask all four connections. Never raises for what they answer."""
     # Only here: the other commands need neither databases nor HTTP.
-    from oncall.adapters.airflow_plugins import say_who_has_the_page
+    from oncall.adapters.airflow_plugins import say_whether_listeners_are_called, say_who_has_the_page
     from oncall.adapters.http.connections import say_where_links_lead
     from oncall.adapters.opsgenie.check import OpsgenieCheck
     from oncall.adapters.postgres.check import LOADS, Database, made_by
@@ -80,6 +80,7 @@ def ask(config: OncallConfig, contracts: DataContracts) -> CheckResult:
     )
     say_where_links_lead(checked, base_url())
     say_who_has_the_page(checked)
+    say_whether_listeners_are_called(checked)
     return checked
 
 
