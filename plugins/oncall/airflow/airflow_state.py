@@ -124,6 +124,4 @@ class ImportErrorListener:
     def on_new_dag_import_error(self, filename: str, stacktrace: str) -> None:
         quietly(lambda: apart(lambda: note_import_error(filename, stacktrace)), "import_error")
 
-    @hookimpl(tryfirst=True)
-    def on_existing_dag_import_error(self, filename: str, stacktrace: str) -> None:
-        quietly(lambda: apart(lambda: note_import_error(filename, stacktrace)), "import_error")
+    on_existing_dag_import_error = on_new_dag_import_error

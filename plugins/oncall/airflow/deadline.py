@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -49,13 +49,7 @@ class PromiseDue(BaseDeadlineReference):
         return ZoneInfo(self.zone) if self.zone else dt.timezone(dt.timedelta(seconds=self.offset_s))
 
     def serialize_reference(self) -> dict[str, Any]:
-        return {
-            "reference_type": self.reference_name,
-            "due": self.due,
-            "zone": self.zone,
-            "offset_s": self.offset_s,
-            "weekdays": list(self.weekdays),
-        }
+        return {"reference_type": self.reference_name, **asdict(self), "weekdays": list(self.weekdays)}
 
     @classmethod
     def deserialize_reference(cls, reference_data: dict[str, Any]) -> PromiseDue:

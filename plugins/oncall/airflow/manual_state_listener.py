@@ -62,13 +62,7 @@ class ManualStateListener:
     def on_task_instance_failed(self, previous_state: Any, task_instance: Any, error: Any) -> None:
         quietly(lambda: _heard(task_instance, error))
 
-    @hookimpl(tryfirst=True)
-    def on_task_instance_success(self, previous_state: Any, task_instance: Any) -> None:
-        quietly(lambda: _heard(task_instance))
-
-    @hookimpl(tryfirst=True)
-    def on_task_instance_skipped(self, previous_state: Any, task_instance: Any) -> None:
-        quietly(lambda: _heard(task_instance))
+    on_task_instance_success = on_task_instance_skipped = on_task_instance_running
 
     @hookimpl(tryfirst=True)
     def on_dag_run_running(self, dag_run: Any, msg: str) -> None:

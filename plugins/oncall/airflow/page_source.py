@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
 
-from oncall.adapters.postgres.report_numbers import PublishedReports
 from oncall.airflow.composition import SharedWiring, Wiring
 from oncall.airflow.health import SharedHealth
 from oncall.airflow.page_reading import PageReading
@@ -41,7 +40,7 @@ class PageSource:
         self._seen: tuple[PageSnapshot, float, int] | None = None
         self._acts = 0  # a reading that began before the last of them is as of before it
         self._health = SharedHealth()
-        self._reports = PageReports(self._published_reports, desk)
+        self._reports = PageReports(lambda: self._wiring.now().published_reports, desk)
 
     def read(self) -> PageSnapshot:
         """Implements `Source`: many readers within a moment share one reading."""
@@ -94,9 +93,6 @@ class PageSource:
 
     def reports(self) -> Reports:
         return self._reports
-
-    def _published_reports(self) -> PublishedReports:
-        return self._wiring.now().published_reports
 
     def system_health(self) -> SystemHealth:
         """Implements `Source`."""
