@@ -235,6 +235,16 @@ def test_the_first_publication_judges_the_promise(sql: Any, warehouse: Warehouse
     assert again.first_at == NIGHT + dt.timedelta(hours=9)
 
 
+def test_what_a_drill_publishes_is_no_day_of_the_promise(sql: Any, fresh_database: str) -> None:
+    """It was never promised: no day of it is told as kept or late."""
+    history = PublicationHistory(connect_to(fresh_database))
+    for run_id, days in (("drill__held-1128__1", set()), ("scheduled__1", {DAY})):
+        publish(sql, NIGHT)
+        sql("update investor.publications set run_id = %s", (run_id,))
+        assert history.published([GROWTH.report], DAY)[GROWTH.report].keys() == days
+        sql("delete from investor.publications")
+
+
 def test_a_publication_says_when_it_was_due(sql: Any, warehouse: Warehouse, fresh_database: str) -> None:
     """Unless its publisher keeps a table without that column; an instant that nobody means says nothing."""
     publish(sql, NIGHT)

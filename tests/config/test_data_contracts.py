@@ -93,6 +93,7 @@ def test_the_shipped_contracts_cover_every_upstream_table() -> None:
         ("element: orders}", "element: ordres}", "slaProperties[4].element: found ordres; write orders"),
         ("element: orders}", "element: payments}", "found payments; write some of customers, products, orders,"),
         ("percent, element: orders}", "percent}", "slaProperties[4].element: found nothing; write some of customers"),
+        ("logicalType: string", 'logicalType: ""', "schema[0].properties["),
         ("primaryKey: true", "priamryKey: true", "priamryKey: found an unknown key; write primaryKey: …"),
         ("logicalTypeOptions: {min", "logicalTypOptions: {min", "found an unknown key; write logicalTypeOptions: …"),
         ("required: true", "required:true", "required:true: found an unknown key; write required: … where that"),

@@ -55,6 +55,9 @@ def test_all_are_taken_with_one_press(admin: TestClient, example: Example) -> No
     growth, engagement, *rest = example.seen.records
     free = replace(engagement, incident=replace(engagement.incident, acknowledged_at=None))
     assert "Acknowledge all" not in admin.get("/oncall/").text
+    led = replace(free, incident=replace(free.incident, leader=growth.incident.key))
+    example.seen = replace(example.seen, records=(growth, led, *rest))
+    assert "Acknowledge all" not in admin.get("/oncall/").text  # one is taken with the one that speaks for it
     example.seen = replace(example.seen, records=(growth, free, *rest))
     for path in ("/oncall/", "/oncall/incidents"):
         assert "Acknowledge all 2" in admin.get(path).text

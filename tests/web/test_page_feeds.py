@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 from oncall.adapters.postgres.database import connect_to
 from oncall.adapters.postgres.feeds import Feeds
 from oncall.adapters.postgres.lasting_connections import LastingConnection
+from oncall.core.errors import Unreadable
 from oncall.core.rota.roster import Leave, Roster
 from oncall.web.routes import feeds as feeds_of_the_page
 from oncall.web.views import badge, calendar_feed
@@ -220,6 +221,12 @@ def test_keys_are_kept_as_hashes_and_can_be_revoked(oncall_database: str) -> Non
     assert feeds.find(key, link.until) is None
     assert feeds.revise("calendar:team", lambda before: before + "a") == "a"
     assert feeds.revise("calendar:team", lambda before: before + "b") == "ab"
+    with pytest.raises(Unreadable):
+        feeds.revise("calendar:nobody", lambda before: str(int(before)))
+    kept = LastingConnection(connect, "oncall_db").ask(
+        "select name from oncall.memory where name like 'feed:%'"
+    )
+    assert kept == [("feed:calendar:team",)]  # what could not be revised leaves nothing behind
     assert feeds.revoke(link.id)
     assert not feeds.revoke(link.id)
     assert feeds.find(key, at("08:00")) is None

@@ -209,7 +209,7 @@ def test_upstream_tables_say_late_partial_and_expected() -> None:
         "00:30", {"growth_etl": Facts(loads=(Load("master.sessions", None, None, 9.0, at("01:20")),))}
     )
     (table,) = upstream(early)
-    assert (table.state, table.words) == ("expected", "Expected 01:20")
+    assert (table.state, table.words, table.usual_rows) == ("expected", "Expected 01:20", 9.0)
 
 
 def test_where_no_promise_reads_a_table_it_is_not_said_that_they_cannot_be_seen() -> None:
