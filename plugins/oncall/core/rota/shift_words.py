@@ -41,10 +41,13 @@ def why(roster: Roster, shift: Shift) -> str:
     """Why this pair and not another, in one sentence."""
     if shift.week is None:
         return f"There is {shift.reason}."
-    words = (
-        f", {reason_in_words(shift, named(roster, shift.covering_for))}" if shift.reason != "rotation" else ""
-    )
-    return f"Week {shift.week} of the rotation{words}."
+    return f"Week {shift.week} of the rotation{unless_by_rotation(roster, shift)}."
+
+
+def unless_by_rotation(roster: Roster, shift: Shift) -> str:
+    """Behind a comma why it is this pair; "" where the rotation says so."""
+    words = f", {reason_in_words(shift, named(roster, shift.covering_for))}"
+    return words if shift.reason != "rotation" else ""
 
 
 def until(end: dt.datetime, why: str, say: TimeFormat) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from oncall.core.rota.credit_ledger import InLieu
 from oncall.core.rota.roster import Leave, Roster
 from oncall.core.rota.rota_week import CompWeek, RotaWeek, Shift
-from oncall.core.rota.shift_words import named, reason_in_words
+from oncall.core.rota.shift_words import named, unless_by_rotation
 from oncall.core.time_format import TimeFormat, day, days, weekday
 from oncall.core.wall_time import in_zone
 
@@ -57,10 +57,7 @@ def holiday(date: dt.date, name: str) -> str:
 def seat_held(roster: Roster, shift: Shift, person: str) -> str:
     """Such as "DE-002 primary, standing in for DE-001, on leave"."""
     seat = "primary" if person == shift.primary else "secondary"
-    why = (
-        f", {reason_in_words(shift, named(roster, shift.covering_for))}" if shift.reason != "rotation" else ""
-    )
-    return f"{named(roster, person)} {seat}{why}"
+    return f"{named(roster, person)} {seat}{unless_by_rotation(roster, shift)}"
 
 
 def why(roster: Roster, week: RotaWeek, shifts: Sequence[Shift], in_lieu: Sequence[InLieu]) -> Iterator[str]:
