@@ -221,6 +221,35 @@ def test_who_was_woken_on_their_shift_is_not_woken_again_because_another_takes_i
     assert not [post for post, _ in broken.chat.posts if "Handed over" in post.title]
 
 
+def test_what_was_taken_before_the_shift_ended_is_handed_over_whoever_was_paged_by_hand_since(
+    broken: Night,
+) -> None:
+    """The watcher was dead as the shift ended, and somebody paged the new primary: they may have slept on."""
+    broken.looks("05:00", "05:01")
+    broken.acknowledge(f"{KEY}:page-1-primary", "de-003@example.com")
+    broken.look("05:01:15")
+    broken.look("08:58")
+    broken.by_hand("DE-002", at("09:01")).page(KEY)
+    broken.now = at("09:01:05")
+    broken.dispatch().pages()
+    broken.looks("09:05", "09:40", 60)
+    assert [post.title for post, _ in broken.chat.posts if "Handed over" in post.title]
+    assert "de-001@example.com" in accounts(broken)
+
+
+def test_an_override_that_began_before_the_secondary_was_called_hands_it_to_them_as_primary(
+    broken: Night,
+) -> None:
+    """DE-003 took it and left; by the roster of 05:30 DE-004 was primary from 05:10 on, and was called as secondary."""
+    broken.looks("05:00", "05:15:15")
+    broken.acknowledge(f"{KEY}:page-1-primary", "de-003@example.com")
+    broken.looks("05:20", "05:20:30")
+    over = (Override(at("05:10"), at("09:00"), primary="DE-004", secondary="DE-001"),)
+    broken.config = replace(broken.config, roster=replace(broken.config.roster, overrides=over))
+    broken.looks("05:30", "05:31")
+    assert accounts(broken) == [f"de-00{number}@example.com" for number in (3, 4, 4)]
+
+
 @pytest.mark.parametrize(
     ("step", "by", "called"),
     [("page-1-primary", "DE-003", "de-004"), ("page-2-secondary", "DE-004", "de-003")],

@@ -259,9 +259,9 @@ def _late_in_hand(context: IncidentContext, scene: Scene, since: dt.datetime) ->
 def handoff(context: IncidentContext, scene: Scene) -> Plan | None:
     """An incident open across the handoff passes to the new pair: the escalation begins anew with them.
 
-    Where nobody was woken before it there is nothing to pass, nor where the new primary was woken since: whoever takes
-    it then. Within a week another primary (cover, an override) is called in the same round, unless the one before had
-    acknowledged.
+    Where nobody was woken before it there is nothing to pass, nor where it was taken only after the new primary was
+    woken as such. Within a week another primary (cover, an override) is called in the same round, unless the one before
+    had acknowledged.
     """
     incident = context.incident
     if not context.missing or incident.paged_at is None:
@@ -272,8 +272,7 @@ def handoff(context: IncidentContext, scene: Scene) -> Plan | None:
     mine = (e for e in context.entries if e.alerting and is_of_round(e, incident))
     pages = [(e, when) for e in mine if (when := e.done_at or e.owed_at)]
     before = any(when < now.start and not is_by_hand(e) for e, when in pages)
-    primary = seat_holder(scene, "primary")
-    if primary and any(when >= now.start and e.calls(primary) for e, when in pages):
+    if incident.acknowledged and _woken_before_it_was_taken(pages, incident, scene):
         return None
     has_it = {person.id for person in person_named(scene, incident.acknowledged_by)}
     if incident.acknowledged and has_it & {now.primary, now.secondary}:
@@ -283,6 +282,18 @@ def handoff(context: IncidentContext, scene: Scene) -> Plan | None:
     before_them, taken = (named(scene.roster, shift.primary) for shift in (began, now))
     title = titled(context.missing, lambda about: f"Handed over from {before_them} to {taken}: {about}")
     return begin_anew(context, scene, "handover", title)
+
+
+def _woken_before_it_was_taken(
+    pages: Iterable[tuple[NotificationStatus, dt.datetime]], incident: Incident, scene: Scene
+) -> bool:
+    """Whether the primary was woken as such since their shift began, and somebody took it only then."""
+    primary, taken = seat_holder(scene, "primary"), incident.acknowledged_at or scene.at
+    for entry, when in pages:
+        as_such = is_by_hand(entry) or (round_and_seat(entry.step) or (0, ""))[1] == "primary"
+        if primary and as_such and entry.calls(primary) and scene.shift.start <= when <= taken:
+            return True
+    return False
 
 
 def nobody_woken(context: IncidentContext, scene: Scene) -> Plan | None:
