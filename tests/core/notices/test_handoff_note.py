@@ -179,9 +179,15 @@ def test_leave_of_the_next_two_weeks_with_both_days_included() -> None:
             ("A", "2026-01-19", "2026-01-20"),
         ]
     )
-    assert fact(roster, "Leave, next 2 weeks") == "C 1 Jan to 7 Jan; D 18 Jan to 31 Jan"
+    assert fact(roster, "Leave, next 2 weeks") == "C 1 – 7 Jan; D 18 – 31 Jan"
     named = replace(roster, people={**roster.people, "D": replace(roster.people["D"], name="Dana")})
-    assert fact(named, "Leave, next 2 weeks") == "C 1 Jan to 7 Jan; Dana 18 Jan to 31 Jan"
+    assert fact(named, "Leave, next 2 weeks") == "C 1 – 7 Jan; Dana 18 – 31 Jan"
+
+
+def test_leave_that_is_over_before_the_handoff_hour_is_of_its_own_day() -> None:
+    """It read "6 Jan to 5 Jan"."""
+    roster = team(leave=[("D", "2026-01-06 02:00", "2026-01-06 08:00")])
+    assert fact(roster, "Leave, next 2 weeks") == "D 6 Jan"
 
 
 @pytest.mark.parametrize(

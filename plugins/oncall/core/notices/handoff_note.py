@@ -20,7 +20,8 @@ from oncall.core.rota.outlook import look_out
 from oncall.core.rota.roster import Roster
 from oncall.core.rota.rota_week import Shift
 from oncall.core.rota.shift_words import named, reason_in_words
-from oncall.core.time_format import day, span
+from oncall.core.rota.week_words import days_away
+from oncall.core.time_format import day, days, span
 from oncall.core.wall_time import in_zone, night_of, utc
 
 LEAVE_AHEAD = dt.timedelta(weeks=2)
@@ -226,7 +227,4 @@ def _leave(roster: Roster, boundary: dt.datetime) -> Iterator[str]:
     """Both days included, as the roster writes it."""
     for away in sorted(roster.leave, key=lambda each: each.start):
         if utc(away.start) < utc(boundary) + LEAVE_AHEAD and utc(away.end) > utc(boundary):
-            handoff = dt.timedelta(hours=roster.handoff.at.hour, minutes=roster.handoff.at.minute)
-            # On the wall clock: the last second of the leave still belongs to the on-call day of the day before.
-            last = away.end - dt.timedelta(seconds=1) - handoff
-            yield f"{named(roster, away.person)} {day(away.start.date())} to {day(last.date())}"
+            yield f"{named(roster, away.person)} {days(*days_away(roster, away))}"

@@ -40,6 +40,14 @@ def leave(roster: Roster, entry: Leave) -> str:
     return f"{named(roster, entry.person)} on leave" + (f" ({entry.reason})" if entry.reason else "")
 
 
+def days_away(roster: Roster, entry: Leave) -> tuple[dt.date, dt.date]:
+    """The first and the last day of a leave, as the roster writes it: an on-call day ends on the next day's morning."""
+    first, end = in_zone(entry.start, roster.tz), in_zone(entry.end, roster.tz)
+    last = end - dt.timedelta(microseconds=1)
+    before = last.date() - dt.timedelta(days=last.time() <= roster.handoff.at)
+    return first.date(), max(first.date(), before)
+
+
 def comp_week(roster: Roster, comp: CompWeek) -> str:
     repaid_by = named(roster, comp.repaid_by)
     person = named(roster, comp.person)
@@ -104,15 +112,8 @@ def _earned(roster: Roster, week: RotaWeek) -> Iterator[str]:
 def _leave(roster: Roster, week: RotaWeek) -> Iterator[str]:
     for entry in roster.leave:
         if entry.start < week.week.end and week.week.start < entry.end:
-            first = in_zone(entry.start, roster.tz)
-            last = in_zone(entry.end, roster.tz) - dt.timedelta(microseconds=1)
-            last_day = (
-                last.date()
-                if last.time() > roster.handoff.at
-                else max(first.date(), last.date() - dt.timedelta(days=1))
-            )
             reason = f" ({entry.reason})" if entry.reason else ""
-            yield f"{named(roster, entry.person)} is on leave {days(first.date(), last_day)}{reason}."
+            yield f"{named(roster, entry.person)} is on leave {days(*days_away(roster, entry))}{reason}."
 
 
 def _overrides(roster: Roster, week: RotaWeek) -> Iterator[str]:
