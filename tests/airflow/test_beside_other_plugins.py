@@ -132,6 +132,18 @@ print(*checked.problems, sep=" | ")
 """
 
 
+OF_ONE_NAME = """
+from airflow.plugins_manager import AirflowPlugin
+
+class Watches:
+    pass
+
+class Theirs(AirflowPlugin):
+    name = "{name}"
+    listeners = [Watches]
+"""
+
+
 def test_check_tells_of_a_plugin_that_takes_the_listeners_of_all_others_with_it(folder: Path) -> None:
     """A task that somebody marked as failed was told of by nobody, and no page said that Airflow calls no listener."""
     assert said(folder, asked=CHECK) == ""
@@ -140,3 +152,12 @@ def test_check_tells_of_a_plugin_that_takes_the_listeners_of_all_others_with_it(
     assert "listener company_watches.Watches: found Airflow refuses it" in listener
     assert "Argument(s) {'session'}" in listener
     assert "Plugin 'company' already registered" in twice
+
+
+def test_check_tells_of_two_listeners_of_one_name(folder: Path) -> None:
+    """A class in the place of an instance goes by its own name, which two plugins may have given it."""
+    for name in ("sales", "stock"):
+        (folder / f"{name}.py").write_text(OF_ONE_NAME.format(name=name))
+    (listener,) = said(folder, asked=CHECK).split(" | ")
+    assert "listeners of one name: found Airflow takes one of them" in listener
+    assert "already registered: Watches" in listener

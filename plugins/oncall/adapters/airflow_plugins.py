@@ -45,6 +45,12 @@ def say_whether_listeners_are_called(checked: CheckResult) -> None:
         found = f"Airflow refuses it, and calls no listener of any plugin: {str(error).splitlines()[-1]}"
         write = "its hooks as Airflow 3 has them: until then nobody tells of a task that is marked as failed by hand"
         checked.wrong("plugins", f"listener {name}", found, write)
+    except ValueError as error:
+        found = (
+            f"Airflow takes one of them, and calls no listener of any plugin: {str(error).splitlines()[0]}"
+        )
+        write = "an instance in the place of the class, in each plugin that gives one of this name"
+        checked.wrong("plugins", "listeners of one name", found, write)
     for source, words in plugins_manager.get_import_errors().items():
         if words.endswith("already registered, skipping"):
             write = "another name into it: tasks load no plugin that comes after it"
