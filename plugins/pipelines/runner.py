@@ -40,6 +40,11 @@ _PASSED = """
     where report = %(report)s and report_date = %(report_date)s::date
 """
 
+_STILL_HELD = """
+    update base.readings set held = true
+    where report = %(report)s and report_date = %(report_date)s::date and not passed
+"""
+
 
 def install(connection: Any) -> None:
     """Make the warehouse's own schemas and tables as `warehouse.sql` says, keeping what is in them."""
@@ -81,7 +86,8 @@ def _hold_unless_kept(connection: Any, run: ReportRun) -> dt.datetime:
         begun: dt.datetime
         cursor.execute("select clock_timestamp()")
         ((begun,),) = cursor.fetchall()
-        # What an earlier try of this very run found is not what this one finds.
+        # What an earlier try of this very run found is not what this one finds; that the day is held others still see.
+        cursor.execute(_STILL_HELD, run.parameters)
         cursor.execute(
             "delete from investor.checks where report = %(report)s and report_date = %(report_date)s::date"
             " and run_id = %(run_id)s",

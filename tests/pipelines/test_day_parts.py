@@ -484,15 +484,23 @@ def test_what_depends_on_a_published_day_that_is_run_again_and_held_waits_for_it
 )
 @pytest.mark.parametrize("run_id", ["test", "another"])
 def test_a_held_day_is_held_until_a_run_of_it_has_passed_its_checks(
-    a_day: Any, first: str, fault: str, then: str, day: dt.date, check: str, run_id: str
+    a_day: Any, first: str, fault: str, then: str, day: dt.date, check: str, run_id: str, monkeypatch: Any
 ) -> None:
     """Also while its next run is at work, or after that has died: the same run, or another."""
+
+    def dies(*_: Any) -> None:
+        raise SystemExit
+
     assert failed(a_day, first, DAY) == {}
     change(a_day, A_DAY_LATER)
     change(a_day, fault)
     assert failed(a_day, first, DAY)
     again = report_run(first, DAY, run_id=run_id)
     runner.release(a_day, again, "anna", "so it is")
+    with monkeypatch.context() as here, pytest.raises(SystemExit):
+        here.setattr(runner, "_compute", dies)
+        runner.transform(a_day, again)
+    assert check in failed(a_day, then, day)
     runner.transform(a_day, again)
     assert check in failed(a_day, then, day)
     runner.check(a_day, again)
