@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from pipelines.report_run import Held
 from tests.pipelines.master_by_hand import DAY, add, at, row, rows
 from tests.pipelines.model_runs import GENERATED_DAYS, Run
 from tests.pipelines.plain_calculation import ITEMS, Master
@@ -238,21 +237,6 @@ def test_spend_without_credited_revenue_stays_unattributed(warehouse: Any, run: 
     assert found["unattributed"]["profit"] == Decimal("-7.50")
     assert found["email"]["marketing"] == 0
     assert day_of_profit(warehouse)["marketing"] == Decimal("7.50")
-
-
-def test_spend_on_a_channel_that_is_spelt_otherwise_where_it_is_credited_holds_the_day(
-    warehouse: Any, run: Run
-) -> None:
-    """The channel would have the profit and `unattributed` the spend. Elsewhere another channel may be called so."""
-    a_shop(warehouse, "e-mail")
-    sell(warehouse, 1, at("12:00"))
-    add(warehouse, "marketing_spend", {"channel": "email_2", "amount": "1.00"})
-    run("profit_etl")
-    add(warehouse, "marketing_spend", {"channel": "email", "amount": "7.00"})
-    with pytest.raises(
-        Held, match=r"found 1 in master.marketing_spend.channel, such as email \(credited: e-mail\)"
-    ):
-        run("profit_etl")
 
 
 def test_the_statement_has_the_lines_of_the_plain_calculation(generated: Any) -> None:

@@ -113,18 +113,6 @@ counted as (
     from base.daily_profit_by_channel_draft as draft
     where draft.report_date = %(report_date)s::date and draft.channel !~ '^[a-z0-9]+([_.-][a-z0-9]+)*$'
     union all
-    -- By a dash, a dot or an underscore: the channel would have the profit, and `unattributed` the spend.
-    select
-        'spend_is_spelt_as_its_channel',
-        '0 channels with spend that are spelt otherwise where they are credited',
-        count(*),
-        ' in master.marketing_spend.channel, such as '
-        || min(concat(spend.channel, ' (credited: ', credited.channel, ')'))
-    from spend
-    inner join base.daily_profit_by_channel_draft as credited
-        on translate(credited.channel, '-._', '') = translate(spend.channel, '-._', '')
-    where credited.report_date = %(report_date)s::date and credited.channel <> spend.channel and not spend.allotted
-    union all
     select
         'lines_have_products',
         '0 order lines of unknown products',
