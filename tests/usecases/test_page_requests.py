@@ -341,6 +341,29 @@ def test_a_page_whose_answer_was_lost_is_asked_too_where_it_went(box: Box) -> No
     assert "team:Data" in entry.unreached
 
 
+@pytest.mark.parametrize(
+    ("shown", "calls_the_next"),
+    [
+        (AlertState(True, False, snoozed=True), False),  # by its person, by then
+        (AlertState(False, False, closed_by="de-004@example.com"), False),
+        (AlertState(False, False, closed_by="a policy"), True),
+        (AlertState(True, False, priority="P4"), True),
+    ],
+)
+def test_what_its_person_has_done_with_it_while_its_answer_was_lost_calls_nobody_else(
+    box: Box, shown: AlertState, calls_the_next: bool
+) -> None:
+    """What a policy has done does."""
+    box.bound[NEXT] = Send(box.entry(NEXT).message)
+    box.pager.fail = [DeliveryFailed("lost", uncertain=True)]
+    box.pages()
+    box.pager.alerts[box.entry(NEXT).alias] = shown
+    box.later(30)
+    box.pages()
+    entry = box.entry(NEXT)
+    assert (entry.state, bool(entry.unreached)) == ("done", calls_the_next)
+
+
 def test_a_key_that_may_not_read_is_not_used_to_read_again(box: Box) -> None:
     """What was taken is believed at once, the others of the round too; one that fails once is merely not known."""
     for error, state in ((NotAllowed("403"), "done"), (DeliveryFailed("500"), "accepted")):

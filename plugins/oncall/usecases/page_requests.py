@@ -71,7 +71,8 @@ class PageRequests:
             self.round.failed(delivery, error, send)
             return
         if not request_id:
-            self.round.done(delivery, unreached=self._run(self.calls.misrouted, delivery).result() or "")
+            asked = self._run(self.calls.misrouted, delivery, delivery.maybe_taken)
+            self.round.done(delivery, unreached=asked.result() or "")
             return
         if not delivery.pends:
             now = self.round.now()

@@ -151,9 +151,10 @@ class PagerDelivery:
             return False
         return state.open or state.created_at is None or state.created_at >= delivery.owed_at - BEFORE
 
-    def misrouted(self, delivery: OutboxEntry) -> str | None:
+    def misrouted(self, delivery: OutboxEntry, made_before: bool = False) -> str | None:
         """Why a page does not reach its person although the pager has it: the far side may send it to others. None
-        while its alert is not shown."""
+        while its alert is not shown. `made_before`: by an earlier try, so that its person may have snoozed it since.
+        """
         message = delivery.message
         person = message.recipients[0].opsgenie if message.recipients else None
         if delivery.op != "page" or (message.priority != "P1" and delivery.step != TEST_PAGE) or not person:
@@ -164,7 +165,8 @@ class PagerDelivery:
         state = self._alert(delivery.alias)
         if state is None:
             return None if self._reads else ""
-        if state.snoozed or (not state.open and "@" not in state.closed_by):  # else a person has it
+        by_itself = not state.open and "@" not in state.closed_by  # else a person has it
+        if by_itself or (state.snoozed and not made_before):
             return kept_silent("closed" if not state.open else "snoozed")
         if message.priority == "P1" and state.priority > "P2":
             return made_less_urgent(state.priority)
