@@ -58,10 +58,10 @@ rota: $(READY) ## the rota of the next eight weeks
 incidents: $(READY) ## the open incidents of the running stack and how they stand
 	@eval "$$($(BIN)/python -m sandbox env)" && $(BIN)/python -m oncall incidents
 
-test: $(READY) ## in nine minutes: every test that needs no whole stack, on a real PostgreSQL and over real HTTP
+test: $(READY) ## in nine to thirteen minutes: every test that needs no whole stack, on a real PostgreSQL and over real HTTP
 	@sandbox/test.sh quick
 
-test-stack: $(READY) ## in six more: whole stacks, a real browser, and faults in running parts
+test-stack: $(READY) ## in six to ten more: whole stacks, a real browser, and faults in running parts
 	@sandbox/test.sh stack
 
 check: $(READY) ## in a minute: lint, types, and the quick tests of what changed since main
