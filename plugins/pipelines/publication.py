@@ -90,13 +90,14 @@ def note_late_rows(connection: Any, run: ReportRun, since: dt.datetime | None = 
             run.execute(cursor, file, upstream=list(run.upstream), since=since)
 
 
-def stale(connection: Any, zone: dt.tzinfo) -> list[tuple[Any, ...]]:
+def stale(connection: Any, zone: dt.tzinfo) -> list[tuple[str, dt.date, str, tuple[str, ...]]]:
     """Report, report date, reason and changed upstream tables of each published day whose inputs have changed since.
 
     In order of dates.
     """
     with transaction(connection) as cursor:
-        return SqlFiles().execute(cursor, "stale.sql", {"zone": zone_name(zone)})
+        found = SqlFiles().execute(cursor, "stale.sql", {"zone": zone_name(zone)})
+        return [(report, day, because, tuple(changed)) for report, day, because, changed in found]
 
 
 def is_published(connection: Any, run: ReportRun) -> bool:

@@ -99,7 +99,7 @@ class StalePublications:
         """What is stale by what the last search found, in the same order; writes nothing."""
         by_report = {pipeline.report: pipeline for pipeline in self._pipelines}
         found = [
-            StaleDay(by_report[report], date, because, tuple(changed))
+            StaleDay(by_report[report], date, because, changed)
             for report, date, because, changed in publication.stale(self.connection, self.config.roster.tz)
             if report in by_report
         ]
