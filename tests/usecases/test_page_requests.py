@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -339,6 +341,30 @@ def test_a_page_whose_answer_was_lost_is_asked_too_where_it_went(box: Box) -> No
     entry = box.entry(NEXT)
     assert (entry.state, box.pager.asked) == ("done", [NEXT])
     assert "team:Data" in entry.unreached
+
+
+def test_where_pages_of_lost_answers_went_is_asked_side_by_side(box: Box) -> None:
+    """A far side that answers slowly holds the others up no longer than one of them."""
+    box.owe("page-1-primary", key="growth_etl:other")
+    owed = [box.entry(NEXT), box.entry("page-1-primary", key="growth_etl:other")]
+    box.bound[NEXT] = Send(box.entry(NEXT).message)
+    box.pager.fail = [DeliveryFailed("lost", uncertain=True)] * 2
+    box.pages()
+    for entry in owed:
+        box.pager.alerts[entry.alias] = AlertState(True, False)
+    read, both, state = Counter[str](), Barrier(2, timeout=10), box.pager.alert_state
+
+    def slow(alias: str) -> AlertState | None:
+        read[alias] += 1
+        if read[alias] == 2:  # once it is known that the page is there
+            both.wait()
+        return state(alias)
+
+    box.pager.alert_state = slow  # type: ignore[method-assign]
+    box.later(30)
+    box.pages()
+    assert not both.broken
+    assert [box.entry(entry.step, key=entry.key).state for entry in owed] == ["done", "done"]
 
 
 @pytest.mark.parametrize(

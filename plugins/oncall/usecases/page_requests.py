@@ -44,12 +44,17 @@ class PageRequests:
     calls: PagerDelivery
     pool: ThreadPoolExecutor
     sync_acknowledgements: Callable[[OutboxEntry], None]
-    flying: dict[Future[str], tuple[OutboxEntry, Send]] = field(default_factory=dict)
+    flying: dict[Future[tuple[str, str]], tuple[OutboxEntry, Send]] = field(default_factory=dict)
     pending: list[tuple[OutboxEntry, str]] = field(default_factory=list)
 
     def begin(self, delivery: OutboxEntry, send: Send, *, check: bool) -> None:
         """Begin one. `check`: look first whether the pager has it already."""
-        self.flying[self._run(self.calls.request, delivery, check, send)] = (delivery, send)
+        self.flying[self._run(self._request, delivery, check, send)] = (delivery, send)
+
+    def _request(self, delivery: OutboxEntry, check: bool, send: Send) -> tuple[str, str]:
+        """The request, and of a page that needs none any more why it does not reach its person."""
+        request_id = self.calls.request(delivery, check, send)
+        return request_id, "" if request_id else self.calls.misrouted(delivery, delivery.maybe_taken) or ""
 
     def take_answers(self) -> None:
         """Wait for the next answers and note them."""
@@ -58,9 +63,9 @@ class PageRequests:
             with bound_contextvars(**about(delivery)):
                 self._answered(delivery, send, future)
 
-    def _answered(self, delivery: OutboxEntry, send: Send, future: Future[str]) -> None:
+    def _answered(self, delivery: OutboxEntry, send: Send, future: Future[tuple[str, str]]) -> None:
         try:
-            request_id = future.result()
+            request_id, misrouted = future.result()
         except SeemsTaken:
             self._bind_again(delivery)
             return
@@ -71,8 +76,7 @@ class PageRequests:
             self.round.failed(delivery, error, send)
             return
         if not request_id:
-            asked = self._run(self.calls.misrouted, delivery, delivery.maybe_taken)
-            self.round.done(delivery, unreached=asked.result() or "")
+            self.round.done(delivery, unreached=misrouted)
             return
         if not delivery.pends:
             now = self.round.now()
