@@ -221,6 +221,32 @@ def test_who_was_woken_on_their_shift_is_not_woken_again_because_another_takes_i
     assert not [post for post, _ in broken.chat.posts if "Handed over" in post.title]
 
 
+def test_who_was_paged_by_hand_as_their_shift_began_is_not_woken_again(broken: Night) -> None:
+    """Before any look has seen the override; then a colleague takes it."""
+    broken.looks("05:00", "05:04")
+    over = (Override(at("05:05"), at("09:00"), primary="DE-001"),)
+    broken.config = replace(broken.config, roster=replace(broken.config.roster, overrides=over))
+    broken.by_hand("DE-002", at("05:05:05")).page(KEY)
+    broken.now = at("05:05:06")
+    broken.dispatch().pages()
+    broken.acknowledge(f"{KEY}:page-1-primary", "de-002@example.com")
+    broken.looks("05:06", "05:40")
+    assert accounts(broken) == ["de-003@example.com", "de-001@example.com"]
+
+
+def test_who_comes_back_on_call_is_handed_what_another_took_in_between(broken: Night) -> None:
+    """DE-001 was woken on an earlier shift of the night; DE-002 took it on theirs, which is over."""
+    roster = broken.config.roster
+    turns = (("05:05", "05:20", "DE-001"), ("05:20", "05:40", "DE-002"), ("05:40", "09:00", "DE-001"))
+    over = tuple(Override(at(start), at(end), primary=person) for start, end, person in turns)
+    broken.config = replace(broken.config, roster=replace(roster, overrides=over))
+    broken.looks("05:00", "05:24", 30)
+    broken.acknowledge(f"{KEY}:page-1-primary", "de-002@example.com")
+    broken.looks("05:25", "05:42")
+    assert accounts(broken)[-1] == "de-001@example.com"
+    assert [post.title for post, _ in broken.chat.posts if "Handed over" in post.title]
+
+
 def test_what_was_taken_before_the_shift_ended_is_handed_over_whoever_was_paged_by_hand_since(
     broken: Night,
 ) -> None:
