@@ -277,6 +277,25 @@ def test_an_override_that_began_before_the_secondary_was_called_hands_it_to_them
 
 
 @pytest.mark.parametrize(
+    ("by", "handed"),
+    [("de-002@example.com", False), ("de-manager@example.com", False), ("de-004@example.com", False),
+     ("de-003@example.com", True), ("somebody@example.com", True)],
+    ids=["a colleague", "the manager", "the secondary, who stays", "the primary", "a name that nobody knows"],
+)  # fmt: skip
+def test_what_a_colleague_has_who_was_not_on_call_is_nobodys_to_hand_over(
+    broken: Night, by: str, handed: bool
+) -> None:
+    """They took it without a shift, and no shift of theirs ends: the new primary was woken for what is in hand."""
+    broken.looks("05:00", "05:10")
+    broken.acknowledge(f"{KEY}:page-1-primary", by)
+    broken.looks("05:10:15", "05:11")
+    over = (Override(at("05:30"), at("09:00"), primary="DE-001"),)
+    broken.config = replace(broken.config, roster=replace(broken.config.roster, overrides=over))
+    broken.looks("05:30", "05:32")
+    assert accounts(broken) == ["de-003@example.com", *["de-001@example.com"] * handed]
+
+
+@pytest.mark.parametrize(
     ("step", "by", "called"),
     [("page-1-primary", "DE-003", "de-004"), ("page-2-secondary", "DE-004", "de-003")],
     ids=["primary", "secondary"],

@@ -260,8 +260,8 @@ def handoff(context: IncidentContext, scene: Scene) -> Plan | None:
     """An incident open across the handoff passes to the new pair: the escalation begins anew with them.
 
     Where nobody was woken before it there is nothing to pass, nor where it was taken only after the new primary was
-    woken as such. Within a week another primary (cover, an override) is called in the same round, unless the one before
-    had acknowledged.
+    woken as such, or by somebody who was not on call: no shift of theirs ends. Within a week another primary (cover, an
+    override) is called in the same round, unless the one before had acknowledged.
     """
     incident = context.incident
     if not context.missing or incident.paged_at is None:
@@ -275,8 +275,10 @@ def handoff(context: IncidentContext, scene: Scene) -> Plan | None:
     if incident.acknowledged and _woken_before_it_was_taken(pages, incident, scene):
         return None
     has_it = {person.id for person in person_named(scene, incident.acknowledged_by)}
-    if incident.acknowledged and has_it & {now.primary, now.secondary}:
-        return None  # one of the new pair took it
+    shifts = (began, who_is_on_call(scene.roster, incident.acknowledged_at or incident.paged_at))
+    pairs = {person for shift in shifts for person in (shift.primary, shift.secondary)}
+    if incident.acknowledged and has_it and not has_it & (pairs - {now.primary, now.secondary}):
+        return None  # one of the new pair took it, or somebody who was not on call
     if not incident.acknowledged and (began.week == now.week or not before):
         return None
     before_them, taken = (named(scene.roster, shift.primary) for shift in (began, now))
