@@ -771,7 +771,9 @@ alter table base.product_costs add column if not exists published boolean not nu
 alter table base.product_costs add column if not exists lowest_price numeric; -- of a line, gifts aside
 alter table base.product_costs add column if not exists highest_price numeric;
 create index if not exists product_costs_product on base.product_costs (product_id, report_date);
-create index if not exists product_costs_report_date on base.product_costs (report_date);
+-- By the whole key in both: of a day that the planner has not counted yet it takes either, and half of one is all the day.
+drop index if exists base.product_costs_report_date;
+create index if not exists product_costs_day on base.product_costs (report_date, product_id);
 
 -- The day's spend per channel, and whether there was credited revenue to allot it to.
 create table if not exists base.marketing (

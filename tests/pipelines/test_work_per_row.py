@@ -27,6 +27,14 @@ DAY = dt.date(2026, 11, 20)
 LONG_AGO = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 SCALE = 0.2
 PER_ROW = 8  # row of plan for each row stored; the most that any statement needs is 5
+LARGE_CATALOGUE = """
+    insert into master.products select id, 'toys', 4, now() from generate_series(1, %(products)s) as id
+    on conflict (product_id) do update set unit_cost = excluded.unit_cost;
+    update master.order_lines
+    set product_id = 1 + (order_id * 31 + line_no * 7) %% %(products)s, unit_price = 10, discount = 0;
+    update master.refunds set amount = 1;
+    update master.loads set row_count = %(products)s where table_name = 'products' and business_day = %(day)s;
+"""
 PLANNED = ("with", "select", "insert", "update", "delete")
 
 
@@ -83,28 +91,38 @@ def uncounted(postgres: Server, empty_warehouse: str) -> Iterator[Any]:
         yield connection
 
 
+def load_day(connection: Any, day: dt.date, catalogue: int) -> None:
+    """Of a `catalogue` of more than the loader's products each line names another one, at one price."""
+    Loader(connection, SCALE).load(day)
+    if catalogue:
+        with connection.cursor() as cursor:
+            cursor.execute(LARGE_CATALOGUE, {"products": catalogue, "day": day})
+        connection.commit()
+
+
 @pytest.mark.parametrize(
-    ("days_before", "counted"),
+    ("days_before", "counted", "catalogue"),
     [
-        pytest.param(0, "while empty", id="the first day, all tables counted while they were empty"),
-        pytest.param(1, "never", id="the second day, no table ever counted"),
-        pytest.param(4, "each day", id="the fifth day, counted after each of the days before"),
-        pytest.param(4, "not the day before", id="the fifth day, counted last two days before"),
+        pytest.param(0, "while empty", 0, id="the first day, all tables counted while they were empty"),
+        pytest.param(1, "never", 0, id="the second day, no table ever counted"),
+        pytest.param(4, "each day", 0, id="the fifth day, counted after each of the days before"),
+        pytest.param(4, "not the day before", 0, id="the fifth day, counted last two days before"),
+        pytest.param(2, "each day", 5_000, id="the third day of a shop of many products"),
     ],
 )
 def test_no_statement_of_a_day_looks_through_all_rows_for_each(
-    uncounted: Any, days_before: int, counted: str
+    uncounted: Any, days_before: int, counted: str, catalogue: int
 ) -> None:
     if counted == "while empty":
         analyze(uncounted)
     for ago in range(days_before, 0, -1):
         day = DAY - dt.timedelta(days=ago)
-        Loader(uncounted, SCALE).load(day)
+        load_day(uncounted, day, catalogue)
         for dag_id in REPORTS if ago < days_before else ():  # on its first day nothing can be given back
             run_all(uncounted, report_run(dag_id, day))
         if counted == "each day" or (counted == "not the day before" and ago > 1):
             analyze(uncounted)
-    Loader(uncounted, SCALE).load(DAY)
+    load_day(uncounted, DAY, catalogue)
     tables = asked(
         uncounted, "select format('master.%I', tablename) from pg_tables where schemaname = 'master'"
     )
