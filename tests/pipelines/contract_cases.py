@@ -242,6 +242,8 @@ ORDINARY = [
     "update master.sessions set duration_s = 0 where session_id = 1",
     "update master.order_lines set unit_price = 0, discount = 0 where order_id = 101",  # a gift
     "update master.products set unit_cost = 0",
+    "update master.products set category = 'CHRISTMAS  SEASONAL'",
+    "update master.products set category = repeat('Animals & Pet Supplies > ', 9) || 'Cat Food'",
     "update master.refunds set amount = 19.00",  # all that was paid for the line
     "update master.orders set ordered_at = '2026-11-20 00:00+07' where order_id = 101",
     "update master.marketing_spend set amount = 0 where channel = 'tv'",
