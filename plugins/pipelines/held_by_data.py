@@ -27,6 +27,8 @@ _EXPECTED = {
     "42883": _IS_THERE,
     "57014": "an answer in good time",
 }
+# Refused for what a row says: PostgreSQL then tells all the row.
+_OF_A_ROW = ("23502", "23514")
 # As PostgreSQL's sources name the place that refuses an unfilled one, in whatever language it speaks.
 _OPENS_TO_READ = "ExecOpenScanRelation"
 
@@ -47,10 +49,19 @@ def held_by_its_data(connection: Any, run: ReportRun) -> Iterator[None]:
             raise  # cancelled by somebody
         if expected is None or (state == "55000" and error.diag.source_function != _OPENS_TO_READ):  # type: ignore[attr-defined]
             raise
-        said = " ".join([*str(error).split(), *getattr(error, "__notes__", ())])
+        said = " ".join([*_words(error, state), *getattr(error, "__notes__", ())])
         failed = FailedCheck("data_can_be_computed", expected, redacted(said))
         _write_down(connection, run, [failed])
         raise Held(run, [failed]) from error
+
+
+def _words(error: Any, state: str) -> Iterator[str]:
+    """What the database says that a person needs: no statement, and no row of a report that is not published."""
+    yield error.diag.message_primary
+    if error.diag.message_detail and state not in _OF_A_ROW:
+        yield error.diag.message_detail
+    if error.diag.context and state.startswith("P0"):
+        yield f"({error.diag.context.splitlines()[0]})"  # which function objects
 
 
 def _write_down(connection: Any, run: ReportRun, failed: Sequence[FailedCheck]) -> None:
