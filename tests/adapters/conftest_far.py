@@ -40,7 +40,7 @@ class FarNight:
         self.night.dispatch().lost_alerts()
 
     def every_15_s(self, start: str, end: str) -> None:
-        self.night.looks(start, end)
+        self.night.looks(start, end, 15)
 
     @property
     def woken(self) -> list[str]:

@@ -267,8 +267,8 @@ class Night:
         self.send(clock, day)
         return seen
 
-    def looks(self, start: str, end: str, seconds: int = 15) -> None:
-        """Look every so many seconds, from the one wall-clock time to the other."""
+    def looks(self, start: str, end: str, seconds: int = 30) -> None:
+        """Look every so many seconds, from the one wall-clock time to the other: half as often as the watcher does."""
         now = at(start)
         while now <= at(end):
             self.look(now.time().isoformat())
