@@ -89,6 +89,8 @@ def store(late: Site) -> Iterator[psycopg.Connection[Any]]:
             " select key, 'odd-' || step, channel, op, message, now(), now() from oncall.deliveries where key = %s",
             (ODD_ONE,),
         )
+        for table in tables(connection):
+            connection.execute(f"create table kept_{table} as table oncall.{table}")
         yield connection
 
 
@@ -115,11 +117,6 @@ def tables(connection: psycopg.Connection[Any]) -> list[str]:
 def changed(connection: psycopg.Connection[Any], table: str, column: str, value: Any) -> Iterator[None]:
     """One value of the odd incident's rows is another, and the good one's page is owed again; then all is as before."""
     of_odd_one = f" where key = '{ODD_ONE}'" if table in ("incidents", "deliveries", "events") else ""
-    known = tables(connection)
-    for name in known:
-        connection.execute(
-            f"drop table if exists kept_{name}; create table kept_{name} as table oncall.{name}"
-        )
     change = sql.SQL("update oncall.{} set {} = %s" + of_odd_one)
     with suppress(*REFUSED):
         connection.execute(change.format(sql.Identifier(table), sql.Identifier(column)), (value,))
@@ -129,9 +126,10 @@ def changed(connection: psycopg.Connection[Any], table: str, column: str, value:
         (GOOD,),
     )
     yield
-    for name in known:
-        connection.execute(f"truncate oncall.{name}")
-        connection.execute(f"insert into oncall.{name} overriding system value table kept_{name}")
+    for name in tables(connection):
+        connection.execute(
+            f"delete from oncall.{name}; insert into oncall.{name} overriding system value table kept_{name}"
+        )
 
 
 def cases(connection: psycopg.Connection[Any]) -> list[tuple[str, str, Any]]:
