@@ -36,8 +36,8 @@ _SHAPE = f"""
         from pg_rewrite r join pg_class c on c.oid = r.ev_class join pg_namespace n on n.oid = c.relnamespace
         where {_OURS}
         union all
-        select concat_ws(' ', conrelid::regclass, conname, pg_get_constraintdef(oid))
-        from pg_constraint where conrelid <> 0
+        select concat_ws(' ', conrelid::regclass, conname, pg_get_constraintdef(r.oid))
+        from pg_constraint r join pg_namespace n on n.oid = r.connamespace where conrelid <> 0 and {_OURS}
         union all
         select concat_ws(' ', polrelid::regclass, polname, polcmd, polroles, polqual, polwithcheck) from pg_policy
         union all
@@ -74,9 +74,12 @@ class SpareDatabases:
     @contextmanager
     def one(self) -> Iterator[str]:
         """The DSN of a database for one test."""
-        name = self._spare.pop() if self._spare else f"test_{uuid.uuid4().hex}"
+        if self._spare:
+            name = self._spare.pop()
+        else:
+            self._server.ensure_database(name := f"test_{uuid.uuid4().hex}", self._template)
         try:
-            yield self._server.ensure_database(name, self._template)
+            yield self._server.uri(name)
         finally:
             if self._emptied(name):
                 self._spare.append(name)
