@@ -31,7 +31,9 @@ settings.register_profile("few", settings.get_profile("project"), max_examples=1
 settings.load_profile("project")
 
 # Importing Airflow writes its configuration: not into the home of whoever runs the tests, nor where another does.
-os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="oncall-airflow-")
+# A worker's stands in that of whoever began it, with whom it goes, also when the worker is killed.
+BEGUN_BY = os.environ.get("AIRFLOW_HOME") if "PYTEST_XDIST_WORKER" in os.environ else None
+os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="oncall-airflow-", dir=BEGUN_BY)
 atexit.register(shutil.rmtree, os.environ["AIRFLOW_HOME"], ignore_errors=True)
 
 MEMORY = Path("/dev/shm")  # Linux's file system in memory
@@ -39,7 +41,8 @@ ROOMY = 4 * 2**30  # bytes; four workers' servers together took 1.2 GB at most
 # Half a minute and more each, with few tests.
 LONGEST = {
     "test_a_thousand_promises", "test_clean_days", "test_corrections", "test_corrections_by_hand", "test_day_parts",
-    "test_growth_periods", "test_laws_in_scenes", "test_laws_of_paging", "test_metrics_sent", "test_odd_store",
+    "test_growth_periods", "test_laws_in_scenes", "test_laws_of_paging", "test_metrics_sent",
+    "test_nights_against_inbox", "test_nights_of_policies", "test_odd_store",
     "test_one_persons_page", "test_page_fab", "test_postgres_hangs", "test_roster_fuzz", "test_two_configurations",
     "test_watcher", "test_watcher_and_its_databases", "test_watcher_when_a_look_hangs",
     "test_watcher_when_a_server_hangs", "test_work_per_row",
