@@ -41,7 +41,7 @@ TRIGGERER = (
 )
 ASK = "tell the Software Engineer Team in #swe-master-data which check failed and what it found.\n"
 NO_SCHEDULER = (
-    "look whether the scheduler and the DAG processor run, and restart what does not.\nThen start the day"
+    "look whether the scheduler and the DAG processor run, and restart what does not.\nNo run of it"
 )
 UNPAUSE = "unpause the DAG growth_etl: the run goes on by itself then. Start no second one beside it."
 
@@ -76,14 +76,14 @@ def checked(*checks: FailedCheck) -> dict[str, Any]:
         ({"tasks": (WAITED, a_task("transform", "queued", "03:58")), "dag": a_dag(paused=True)}, UNPAUSE),
         (
             {"dag": a_dag(paused=True, import_error="SyntaxError: bad")},
-            "mend the DAG's file, or revert the last deploy; then unpause the DAG growth_etl.\nThen start the day",
+            "mend the DAG's file, or revert the last deploy; then unpause the DAG growth_etl.\nNo run of it",
         ),
         (
             {"dag": a_dag(paused=True, missing=True)},
             "bring the DAG's file back, or revert the last deploy; then unpause the DAG growth_etl.",
         ),
-        ({"dag": a_dag(import_error="SyntaxError: bad")}, "mend the DAG's file, or revert the last deploy.\nThen"),
-        ({"dag": a_dag(missing=True)}, "bring the DAG's file back, or revert the last deploy.\nThen start the day by"),
+        ({"dag": a_dag(import_error="SyntaxError")}, "mend the DAG's file, or revert the last deploy.\nNo run of it"),
+        ({"dag": a_dag(missing=True)}, "bring the DAG's file back, or revert the last deploy.\nNo run of it"),
         ({"dag": replace(a_dag(), seen_at=at("02:00")), "schedule": "0 2 * * *"}, NO_SCHEDULER),
         ({"dag": replace(a_dag(), seen_at=at("02:00")), "schedule": "0 2 * * *", **LATE}, NO_SCHEDULER),
         ({"dag": a_dag()}, "look what starts growth_etl, an event or another DAG, and whether that came."),

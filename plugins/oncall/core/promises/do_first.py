@@ -9,15 +9,17 @@ from oncall.core.promises.why import Kind, Why
 
 _LOOK_FOR = "look for a free slot in the pool, then for a live scheduler and worker"
 _THEN_START = "Then start the day by hand."
+# The schedule makes up for the run it has missed, as soon as it can.
+_OR_START = "No run of it within a minute: start the day by hand."
 # By a cause's kind, a sentence a line.
 _KNOWN: dict[Kind, str] = {
     "paused, its DAG gone": "bring the DAG's file back, or revert the last deploy; then unpause the {dags}.\n"
-    + _THEN_START,
-    "paused, import error": "mend the DAG's file, or revert the last deploy; then unpause the {dags}.\n" + _THEN_START,
-    "paused": "unpause the {dags}. Ask who paused it, but do not wait for the answer.\n" + _THEN_START,
-    "DAG gone": "bring the DAG's file back, or revert the last deploy.\n" + _THEN_START,
-    "import error": "mend the DAG's file, or revert the last deploy.\n" + _THEN_START,
-    "no scheduler": "look whether the scheduler and the DAG processor run, and restart what does not.\n" + _THEN_START,
+    + _OR_START,
+    "paused, import error": "mend the DAG's file, or revert the last deploy; then unpause the {dags}.\n" + _OR_START,
+    "paused": "unpause the {dags}. Ask who paused it, but do not wait for the answer.\n" + _OR_START,
+    "DAG gone": "bring the DAG's file back, or revert the last deploy.\n" + _OR_START,
+    "import error": "mend the DAG's file, or revert the last deploy.\n" + _OR_START,
+    "no scheduler": "look whether the scheduler and the DAG processor run, and restart what does not.\n" + _OR_START,
     "another schedule": "look at {dag_id} in Airflow: its schedule, its next run, its file."
     " Another schedule than its runbook's, or a second file with its id, is why.\n" + _THEN_START,
     "no schedule": "look what starts {dag_id}, an event or another DAG, and whether that came.\n" + _THEN_START,
