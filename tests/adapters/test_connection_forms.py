@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
 import pytest
@@ -10,9 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from oncall.adapters.airflow_connections import look_up_in_airflow
+from oncall.adapters.http import exchange
 from oncall.adapters.http.calls import CALL_S
 from oncall.adapters.http.connections import EU_URL, Access
 from oncall.adapters.http.exchange import Answer as Refusal
+from oncall.adapters.http.proxy_and_certificates import trusted
 from oncall.adapters.opsgenie.errors import refusal
 from oncall.adapters.opsgenie.errors import unreadable as unreadable_answer
 from oncall.adapters.opsgenie.pager import Opsgenie
@@ -23,8 +26,15 @@ from tests.adapters.locked_out import locked_out_words
 from tests.adapters.scripted import KEY, Answer, Connect, FarSide
 from tests.exploring import examples
 
+TRUSTED = cache(trusted)
 MESSAGE = Message("growth_etl:2026-01-05", "page-1-primary", "Late")
 US = "https://api.opsgenie.com"
+
+
+@pytest.fixture(autouse=True)
+def certificates_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test here is about them, and to read all authorities of the world takes longer than to read a connection."""
+    monkeypatch.setattr(exchange, "trusted", TRUSTED)
 
 
 def opsgenie(connect: Connect, **written: Any) -> Access:

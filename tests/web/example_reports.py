@@ -6,6 +6,8 @@ import datetime as dt
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from types import MappingProxyType
 
 from oncall.config.oncall_config import OncallConfig
 from oncall.core.errors import Unreadable
@@ -135,8 +137,9 @@ def month_ends(many: int) -> list[dt.date]:
     return ends[::-1]
 
 
-def example_numbers() -> dict[str, ReportNumbers]:
-    """All five reports, and what growth has by week and month."""
+@cache
+def example_numbers() -> Mapping[str, ReportNumbers]:
+    """All five reports, and what growth has by week and month: rolled once, since the dice fall the same each time."""
     profit = numbers(profit_rows())
     ago = [DAY - dt.timedelta(days=n) for n in range(60)]
     late = {ago[9]: FirstPublished(dt.datetime.combine(ago[8], dt.time(5, 42), tzinfo=TZ))}
@@ -154,11 +157,11 @@ def example_numbers() -> dict[str, ReportNumbers]:
                                 dt.datetime.combine(ago[14], dt.time(4, 40), tzinfo=TZ)),),
     )  # fmt: skip
     keys = [("red_button", "control"), ("red_button", "red")]
-    return {
+    return MappingProxyType({
         PROFIT: profit, ENGAGEMENT: _engagement(), GROWTH: _growth(), UNIT_PROFIT: _unit_profit(),
         EXPERIMENT_GROWTH: _growth(*keys), COHORTS: _cohorts(month_ends(6)), MONTHLY: _periods(month_ends(9)),
         WEEKLY: _periods([DAY - dt.timedelta(days=7 * ago) for ago in range(19, -1, -1)]),
-    }  # fmt: skip
+    })  # fmt: skip
 
 
 @dataclass
