@@ -205,6 +205,7 @@ def a_day(busy_shop: Any) -> Iterator[Any]:
         (changed("order_lines", "unit_price = 0, discount = 0", "order_id % 5 = 3"), PROFIT, "rare_lines", "for nothing "),
         (changed("order_lines", "discount = quantity * unit_price", "order_id % 5 = 3"), PROFIT, "rare_lines", "for nothing "),
         ("update master.products set unit_cost = 0 where product_id % 5 = 3", PROFIT, "rare_lines", "without a cost "),
+        (changed("order_lines", "discount = 0, unit_price = (select unit_cost from master.products as p where p.product_id = order_lines.product_id)", "order_id % 5 = 3"), PROFIT, "rare_lines", "at cost "),
         ("alter table master.sessions alter duration_s drop not null; " + changed("sessions", "duration_s = null", "session_id % 3 = 0"), ENGAGEMENT, "rare_sessions", "without a duration "),
         (changed("sessions", "duration_s = 300"), ENGAGEMENT, "rare_sessions", "of one duration "),
         (changed("sessions", "duration_s = 0", "session_id % 3 = 0"), ENGAGEMENT, "rare_sessions", "of one duration "),
@@ -213,6 +214,8 @@ def a_day(busy_shop: Any) -> Iterator[Any]:
         (without("sessions", NEW), GROWTH, "active_customers", "new 0"),
         (without("sessions", RETAINED), GROWTH, "active_customers", "retained 0"),
         *((changed("sessions", "customer_id = (select min(customer_id) from master.sessions)", "session_id % 4 = 0"), dag_id, "rare_sessions", "of one customer ") for dag_id in (ENGAGEMENT, GROWTH)),
+        # … or signed up long ago and never came: a row has its neighbour's customer
+        ("update base.day_parts set amount = 1 where measure = 'rare_customers' and report_date < '2026-11-20'; " + changed("sessions", "customer_id = coalesce((select min(c.customer_id) from master.customers as c where c.customer_id > sessions.customer_id), customer_id)"), GROWTH, "rare_customers", "new, but signed up earlier "),
         # … or of whom nobody, or nearly everybody, has signed up that day: ids that were cut short, bots
         (without("orders", SIGNED_UP), PROFIT, "orders_by_sign_up", "that day 0"),
         (changed("orders", "customer_id = (select min(customer_id) from master.sessions)", SIGNED_UP), PROFIT, "orders_by_sign_up", "that day 0"),
@@ -274,6 +277,7 @@ def a_day(busy_shop: Any) -> Iterator[Any]:
         # cents, percent, minutes, another currency, nothing
         (changed("refunds", "amount = amount / 100"), PROFIT, "customer_refunds_to_price", "all 0.01"),
         (changed("order_lines", "discount = discount / 100"), PROFIT, "discount_to_price", "all 0.00"),
+        (changed("order_lines", "unit_price = unit_price * 1.2, discount = discount * 1.2"), PROFIT, "customer_cost_to_price_by_category", "all 0"),
         (changed("order_lines", "unit_price = unit_price * 1.5, discount = discount * 1.5", "product_id in (select product_id from master.products where category = 'toys')"), PROFIT, "customer_cost_to_price_by_category", "toys 0"),
         (changed("order_lines", "unit_price = unit_price * 1.5, discount = discount * 1.5", f"order_id in (select order_id from master.orders where {THAI})"), PROFIT, "customer_cost_to_price_by_country", "TH 0"),
         (changed("order_lines", "unit_price = unit_price * 25, discount = discount * 25", "order_id in (select order_id from master.orders where customer_id in (select customer_id from master.customers where country = 'SG'))"), PROFIT, "customer_cost_to_price_by_country", "SG 0.02"),

@@ -13,16 +13,17 @@ with by_channel as (
     group by found.channel
 )
 
-select %(report)s, %(report_date)s::date, part.measure, part.name, 'rows', part.rows, part.of_all, part.rows
+select %(report)s, %(report_date)s::date, part.measure, part.name, part.kind, part.rows, part.of_all, part.rows
 from (
     select
         'new_customers_by_channel' as measure,
         by_channel.channel as name,
+        'rows' as kind,
         by_channel.new as rows,
         sum(by_channel.new) over () as of_all
     from by_channel
     union all
-    select 'active_customers', status.name, status.rows, day.active
+    select 'active_customers', status.name, 'rows', status.rows, day.active
     from (
         select
             coalesce(sum(by_channel.new), 0) as new,
@@ -34,4 +35,23 @@ from (
     cross join lateral (
         values ('new', day.new), ('retained', day.retained), ('resurrected', day.resurrected)
     ) as status (name, rows)
+    union all
+    -- Sessions that name other customers than those who came: most of these signed up long ago, and never came.
+    select
+        'rare_customers', 'new, but signed up earlier', 'rare',
+        count(*) filter (where active.signed_up_at < %(day_start)s::timestamptz),
+        count(*) filter (where active.signed_up_at < %(day_start)s::timestamptz is not true)
+    from (
+        select
+            case
+                when found.status = 'new'
+                    then (
+                        select min(known.signed_up_at)
+                        from master.customers as known
+                        where known.customer_id = found.customer_id
+                    )
+            end as signed_up_at
+        from base.growth as found
+        where found.report_date = %(report_date)s::date and found.status <> 'churned'
+    ) as active
 ) as part;

@@ -335,7 +335,9 @@ measured (measure, part, kind, amount, of_all, rows) as (
                 from of_customers as bought
                 where bought.parted_by = 'country'
             ) as for_nothing,
-            count(*) filter (where lines.unit_cost = 0) as without_cost
+            count(*) filter (where lines.unit_cost = 0) as without_cost,
+            -- A column that has the other's values, cents included.
+            count(*) filter (where lines.unit_price = lines.unit_cost and lines.unit_cost > 0) as at_cost
         from lines
     ) as sold
     cross join lateral (
@@ -407,6 +409,7 @@ measured (measure, part, kind, amount, of_all, rows) as (
             ),
             ('rare_lines', 'for nothing', 'rare', sold.for_nothing, sold.lines),
             ('rare_lines', 'without a cost', 'rare', sold.without_cost, sold.lines),
+            ('rare_lines', 'at cost', 'rare', sold.at_cost, sold.lines),
             (
                 'lines_again', 'same article and money in one order', 'again',
                 (

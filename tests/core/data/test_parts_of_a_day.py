@@ -106,6 +106,8 @@ def test_a_part_that_is_missing_or_in_another_unit_is_named(
         ("price", typical(VN=1, SG=1.04), [typical(VN=0.5, SG=0.52)]),
         ("price", typical(29, VN=0.5, SG=0.41), [typical(30, VN=0.5, SG=0.5)]),
         ("price", typical(30, VN=0.5, SG=0.7), [typical(30, VN=0.5, SG=0.5)]),
+        ("price", typical(30, VN=0.46, SG=0.46), [typical(30, VN=0.52, SG=0.52)]),  # prices that rise by a tenth
+        ("price", typical(30, VN=0.43, SG=0.43), [typical(30, VN=0.52, SG=0.52), typical(30, VN=0.42, SG=0.42)]),
         ("typical", typical(30, VN=50, SG=40), [typical(30, VN=50, SG=60)]),
         ("typical", typical(VN=30, SG=90), [typical(VN=50, SG=52)]),
         ("typical", typical(VN=30, SG=31), [typical(VN=50, SG=52), typical(VN=90, SG=90)]),

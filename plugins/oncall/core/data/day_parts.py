@@ -29,9 +29,9 @@ _LEAST_WEEKDAYS = 3  # of the four that there can be: quiet Sundays tell nothing
 _LEAST_ROWS = 10  # to say what one of them is, as a rule
 # What a thing is as a rule (a session's seconds) is so many times out of its range; or only so many times below it
 # ("least": a sale may give any discount). Of all parts together less is enough, and of a large one ("price": in a sale
-# they are lower).
+# they are lower; a tax of a fifth makes all of them higher).
 _TYPICAL = 4.0
-_TOGETHER = 1.3
+_TOGETHER: Mapping[Kind, float] = {"typical": 1.3, "price": 1.15}
 _LARGE, _DEARER = 30, 1.2  # rows, times
 # Money spent changes as people please, but not by so many times within a day.
 _MONEY = 8.0
@@ -209,12 +209,14 @@ class DayParts:
 
     def _all_together(self) -> Iterator[OffPart]:
         """What no part shows by itself: everything in another unit, or counted twice."""
-        if self.kind == "least":
+        if self.kind not in _TOGETHER:
             return
         parts = list(self._on_all_days())
         days = [_together(day, parts) for day in self.before]
         together = _together(self.today, parts)
-        yield from self._out_of_range("all", together, days, _TOGETHER, either=self.kind == "typical")
+        yield from self._out_of_range(
+            "all", together, days, _TOGETHER[self.kind], either=self.kind == "typical"
+        )
 
     def _out_of_range(
         self, part: str, found: Amount, before: Sequence[Amount], times: float, *, either: bool
