@@ -103,11 +103,12 @@ goods as materialized (
         good.is_cost,
         good.now,
         case when good.now > good.most then good.most else good.least end as before,
-        -- One of which each line has a price of its own is as far apart on other days: twice what it had there is more.
-        least(good.least, 4 * piece.lowest_price) as least,
-        greatest(good.most, piece.highest_price / 4) as most,
-        -- Some, such as postage, are sold at any price: those days show it.
-        good.days >= 3 and good.most <= 8 * good.least as has_a_price,
+        good.least,
+        good.most,
+        -- Some, such as postage, vouchers and what is sold by weight, have any price: the lines of those days show it.
+        good.days >= 3
+        and good.most <= 8 * good.least
+        and (piece.highest_price > 8 * piece.lowest_price) is not true as has_a_price,
         good.now > 1.25 * good.most as above,
         good.least > 1.25 * good.now as below
     from (
