@@ -267,7 +267,7 @@ def test_a_manager_who_is_also_secondary_is_paged_once(broken: Night) -> None:
     """One person is left: they are primary, and the manager is secondary."""
     away = tuple(Leave(name, at("09:00", DAY), at("09:00")) for name in ("DE-004", "DE-001", "DE-002"))
     broken.config = replace(broken.config, roster=replace(broken.config.roster, leave=away))
-    broken.looks("05:00", "05:45")
+    broken.looks("05:00", "05:45", 60)
     assert [person for _, person in woken(broken)] == ["DE-003", "DE-MANAGER"]
 
 
@@ -446,7 +446,7 @@ def test_a_due_time_that_is_moved_twice_and_not_back_wakes_anew(broken: Night) -
     due(dt.time(8))
     broken.look("05:55")
     due(dt.time(6, 30))
-    broken.looks("06:00", "06:30")
+    broken.looks("06:00", "06:30", 60)
     assert [person for _, person in woken(broken)] == ["DE-003", "DE-003"]
 
 
@@ -462,7 +462,7 @@ def test_who_was_asked_before_it_was_put_back_is_asked_an_hour_after_that(broken
     broken.config = replace(before, pipelines=others)
     broken.look("07:21")
     broken.config = before
-    broken.looks("07:25", "08:02")
+    broken.looks("07:25", "08:02", 60)
     assert len(woken(broken)) == asked
     (said_so,) = [m.summary for m, _ in broken.chat.posts if m.title.startswith("DE-003 has it")]
     assert "Asked again at 08:03." in said_so
@@ -482,7 +482,7 @@ def test_who_took_a_mere_warning_has_nothing_when_its_pipeline_is_put_back(broke
     broken.config = replace(before, pipelines=others)
     broken.look("04:12")
     broken.config = before
-    broken.looks("04:14", "05:00")
+    broken.looks("04:14", "05:00", 60)
     assert [person for _, person in woken(broken)] == ["DE-003"]
 
 
@@ -531,7 +531,7 @@ def test_a_pipeline_that_is_put_back_as_it_was_is_still_theirs(
     broken.config = replace(before, pipelines=otherwise)
     broken.looks("05:10", "05:11")
     broken.config = before
-    broken.looks("05:12", "05:50")
+    broken.looks("05:12", "05:50", 60)
     assert [person for _, person in woken(broken)][1:] == ([] if acknowledged else ["DE-004", "DE-MANAGER"])
     assert len(broken.chat.threads) == 1
     assert len(said(broken, "Watched again: Growth ETL, 22 Nov")) == (not acknowledged)
@@ -622,7 +622,7 @@ def test_one_of_several_that_is_removed_and_put_back_is_told_with_the_others(
     night.looks("05:05", "05:06")
     assert len(said(night, f"Not watched any more: {gone}")) == 1
     night.config = before
-    night.looks("05:08", "06:04")
+    night.looks("05:08", "06:04", 60)
     anew = ["DE-003"] * (gone == "profit_etl")  # the alert that named all was closed
     assert [person for _, person in woken(night)][1:] == (
         ["DE-003"] if acknowledged else [*anew, "DE-004", "DE-MANAGER"]

@@ -191,7 +191,7 @@ def test_who_has_it_is_not_paged_when_their_shift_begins(broken: Night, known_as
     broken.config = replace(broken.config, pipelines={"growth_etl": late})
     broken.looks("08:30", "08:45:30")
     broken.pager.alerts[f"{KEY}:page-2-secondary"] = AlertState(True, True, known_as)
-    broken.looks("08:46", "09:20")
+    broken.looks("08:46", "09:20", 60)
     assert accounts(broken) == ["de-003@example.com", "de-004@example.com"]
     assert not [post for post, _ in broken.chat.posts if "Handed over" in post.title]
 
@@ -230,7 +230,7 @@ def test_who_was_paged_by_hand_as_their_shift_began_is_not_woken_again(broken: N
     broken.now = at("05:05:06")
     broken.dispatch().pages()
     broken.acknowledge(f"{KEY}:page-1-primary", "de-002@example.com")
-    broken.looks("05:06", "05:40")
+    broken.looks("05:06", "05:40", 60)
     assert accounts(broken) == ["de-003@example.com", "de-001@example.com"]
 
 
