@@ -49,7 +49,7 @@ def held_by_its_data(connection: Any, run: ReportRun) -> Iterator[None]:
             raise  # cancelled by somebody
         if expected is None or (state == "55000" and error.diag.source_function != _OPENS_TO_READ):  # type: ignore[attr-defined]
             raise
-        said = " ".join([*_words(error, state), *getattr(error, "__notes__", ())])
+        said = " ".join(" ".join([*_words(error, state), *getattr(error, "__notes__", ())]).split())
         failed = FailedCheck("data_can_be_computed", expected, redacted(said))
         _write_down(connection, run, [failed])
         raise Held(run, [failed]) from error

@@ -120,6 +120,11 @@ def without(table: str, part: str) -> str:
     return f"delete from master.{table} where {OF_THE_DAY[table]} and {part}" + WITH_ITS_ORDER
 
 
+ITS_COST = (
+    "(select unit_cost from master.products as product where product.product_id = order_lines.product_id)"
+)
+
+
 def changed(table: str, how: str, part: str = "true") -> str:
     return f"update master.{table} set {how} where {OF_THE_DAY[table]} and {part}"
 
@@ -205,7 +210,7 @@ def a_day(busy_shop: Any) -> Iterator[Any]:
         (changed("order_lines", "unit_price = 0, discount = 0", "order_id % 5 = 3"), PROFIT, "rare_lines", "for nothing "),
         (changed("order_lines", "discount = quantity * unit_price", "order_id % 5 = 3"), PROFIT, "rare_lines", "for nothing "),
         ("update master.products set unit_cost = 0 where product_id % 5 = 3", PROFIT, "rare_lines", "without a cost "),
-        (changed("order_lines", "discount = 0, unit_price = (select unit_cost from master.products as p where p.product_id = order_lines.product_id)", "order_id % 5 = 3"), PROFIT, "rare_lines", "at cost "),
+        (changed("order_lines", f"discount = 0, unit_price = {ITS_COST}", "order_id % 10 <> 3"), PROFIT, "rare_lines", "at cost "),
         ("alter table master.sessions alter duration_s drop not null; " + changed("sessions", "duration_s = null", "session_id % 3 = 0"), ENGAGEMENT, "rare_sessions", "without a duration "),
         (changed("sessions", "duration_s = 300"), ENGAGEMENT, "rare_sessions", "of one duration "),
         (changed("sessions", "duration_s = 0", "session_id % 3 = 0"), ENGAGEMENT, "rare_sessions", "of one duration "),
@@ -660,23 +665,29 @@ def test_what_is_sold_at_any_price_is_no_question(a_day: Any) -> None:
     assert "product_prices_are_in_one_unit" not in failed(a_day, PROFIT, DAY)
 
 
-@pytest.mark.parametrize(("apart", "held"), [(9, False), (7, True)])
+@pytest.mark.parametrize(("times", "held"), [(9, False), (19, True)])
 def test_a_product_of_which_each_line_has_its_own_price_is_no_question(
-    a_day: Any, apart: int, held: bool
+    a_day: Any, times: int, held: bool
 ) -> None:
-    """Vouchers, and fuel by the tank: the average is the same each day, and the dearest line is 8 times the cheapest."""
-    change(
-        a_day,
-        "update base.product_costs set highest_price = unit_price, lowest_price = unit_price where product_id in (7, 8, 9);"
-        f"update base.product_costs set highest_price = unit_price * {apart} where product_id in (7, 8, 9)"
-        " and report_date = '2026-11-17'",
-    )
+    """Vouchers, and what is sold by weight: the average is the same each day, and a line is seven times that."""
+    prices = "update base.product_costs set {0}_price = unit_price {1} where product_id in (7, 8, 9)"
+    change(a_day, f"{prices.format('highest', '* 8')}; {prices.format('lowest', '/ 8')}")
     change(
         a_day,
         changed(
-            "order_lines", "unit_price = unit_price * 19", "product_id in (7, 8, 9) and order_id % 4 = 0"
+            "order_lines",
+            f"unit_price = unit_price * {times}",
+            "product_id in (7, 8, 9) and order_id % 4 = 0",
         ),
     )
+    assert ("product_prices_are_in_one_unit" in failed(a_day, PROFIT, DAY)) == held
+
+
+@pytest.mark.parametrize(("times", "held"), [(1, False), (10, True)])
+def test_a_line_for_next_to_nothing_says_nothing_of_the_others(a_day: Any, times: int, held: bool) -> None:
+    """A price for staff, or one cent in a promotion: lines as dear as ever are ordinary beside it, ten times as dear are not."""
+    change(a_day, "update base.product_costs set lowest_price = 0.01 where report_date = '2026-11-17'")
+    change(a_day, changed("order_lines", f"unit_price = unit_price * {times}", "order_id % 40 = 0"))
     assert ("product_prices_are_in_one_unit" in failed(a_day, PROFIT, DAY)) == held
 
 
@@ -695,6 +706,8 @@ def test_a_product_of_which_each_line_has_its_own_price_is_no_question(
         + changed(
             "order_lines", "unit_price = round(unit_price * 0.7, 2), discount = 0", "product_id % 9 = 1"
         ),
+        # at half the price of goods that are sold at twice their cost
+        changed("order_lines", f"discount = 0, unit_price = {ITS_COST}", "product_id % 5 = 0"),
         changed("order_lines", "unit_price = 0, discount = 0", "product_id in (7, 8)"),
         changed("order_lines", "discount = round(quantity * unit_price * 0.3, 2)"),
         # something small that every third order has

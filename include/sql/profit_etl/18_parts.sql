@@ -336,8 +336,11 @@ measured (measure, part, kind, amount, of_all, rows) as (
                 where bought.parted_by = 'country'
             ) as for_nothing,
             count(*) filter (where lines.unit_cost = 0) as without_cost,
-            -- A column that has the other's values, cents included.
-            count(*) filter (where lines.unit_price = lines.unit_cost and lines.unit_cost > 0) as at_cost
+            -- A column that has the other's values, cents included: of nearly all lines. At half its price a sale may be at cost.
+            case
+                when avg((lines.unit_price = lines.unit_cost and lines.unit_cost > 0)::integer) > 0.8 then count(*)
+                else 0
+            end as at_cost
         from lines
     ) as sold
     cross join lateral (

@@ -103,12 +103,11 @@ goods as materialized (
         good.is_cost,
         good.now,
         case when good.now > good.most then good.most else good.least end as before,
-        good.least,
-        good.most,
-        -- Some, such as postage, vouchers and what is sold by weight, have any price: the lines of those days show it.
-        good.days >= 3
-        and good.most <= 8 * good.least
-        and (piece.highest_price > 8 * piece.lowest_price) is not true as has_a_price,
+        -- One of which each line has a price of its own is as far apart on other days: twice what it had there is more.
+        least(good.least, 4 * piece.lowest_price) as least,
+        greatest(good.most, piece.highest_price / 4) as most,
+        -- Some, such as postage, are sold at any price: those days show it.
+        good.days >= 3 and good.most <= 8 * good.least as has_a_price,
         good.now > 1.25 * good.most as above,
         good.least > 1.25 * good.now as below
     from (
@@ -229,7 +228,11 @@ from (
             line.product_id,
             line.quantity,
             line.unit_price,
-            case when line.unit_price > goods.most then goods.most else goods.least end
+            case
+                when line.unit_price > goods.most then goods.most
+                when line.unit_price < goods.least then goods.least
+                else line.unit_price -- as on the days before
+            end
         from day_lines as line
         inner join goods on goods.product_id = line.product_id and not goods.is_cost and goods.has_a_price
         where line.unit_price > 0

@@ -131,6 +131,7 @@ def test_a_part_that_is_missing_or_in_another_unit_is_named(
         ("rows", hours(0, 0, 60, 3), [hours(*[3] * 20), hours(0, 3, 60)]),
         ("rows", rows(VN=430), [rows(VN=400)]),
         ("price", typical(VN=0.5, SG=12), [typical(VN=0.5, SG=0.3), typical(VN=0.5, SG=3)]),
+        ("price", typical(20, food=0.7) | typical(80, gifts=0.4), [typical(80, food=0.7) | typical(20, gifts=0.4)]),
     ],
 )  # fmt: skip
 def test_what_is_only_unusual_is_none_of_them(

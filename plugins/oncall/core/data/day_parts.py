@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, groupby
@@ -211,9 +211,10 @@ class DayParts:
         """What no part shows by itself: everything in another unit, or counted twice."""
         if self.kind not in _TOGETHER:
             return
-        parts = list(self._on_all_days())
-        days = [_together(day, parts) for day in self.before]
-        together = _together(self.today, parts)
+        # As they were bought on those days: of dearer goods more may be sold.
+        weights = {part: sum(day[part].rows for day in self.before) for part in self._on_all_days()}
+        days = [_together(day, weights) for day in self.before]
+        together = _together(self.today, weights)
         yield from self._out_of_range(
             "all", together, days, _TOGETHER[self.kind], either=self.kind == "typical"
         )
@@ -298,12 +299,12 @@ def _others(day: Mapping[str, Amount], part: str) -> Amount:
     return Amount(whole - day.get(part, NOTHING).amount, whole, 0)
 
 
-def _together(day: Mapping[str, Amount], parts: Collection[str]) -> Amount:
+def _together(day: Mapping[str, Amount], weights: Mapping[str, float]) -> Amount:
     """What one of the rows of these parts is: the geometric mean, in which no part outweighs another by its size."""
-    known = [day[part] for part in parts if part in day and 0 < day[part].share < math.inf]
-    rows = sum(amount.rows for amount in known)
-    level = sum(math.log(amount.share) * amount.rows for amount in known) / max(rows, 1)
-    return Amount(math.exp(level), 1.0, rows)
+    known = {part: day[part] for part in weights if part in day and 0 < day[part].share < math.inf}
+    whole = sum(weights[part] for part in known)
+    level = sum(math.log(amount.share) * weights[part] for part, amount in known.items()) / max(whole, 1)
+    return Amount(math.exp(level), 1.0, sum(amount.rows for amount in known.values()))
 
 
 def _chance_of(found: float, expected: float) -> float:
