@@ -772,7 +772,13 @@ alter table base.product_costs add column if not exists lowest_price numeric; --
 alter table base.product_costs add column if not exists highest_price numeric;
 create index if not exists product_costs_product on base.product_costs (product_id, report_date);
 -- By the whole key in both: of a day that the planner has not counted yet it takes either, and half of one is all the day.
-drop index if exists base.product_costs_report_date;
+do $$
+begin
+    drop index if exists base.product_costs_report_date;
+exception when others then
+    raise notice 'base.product_costs keeps an index that its owner may drop: %', sqlerrm;
+end
+$$;
 create index if not exists product_costs_day on base.product_costs (report_date, product_id);
 
 -- The day's spend per channel, and whether there was credited revenue to allot it to.
