@@ -137,6 +137,8 @@ def test_a_part_that_is_missing_or_in_another_unit_is_named(
         ("rows", rows(VN=430), [rows(VN=400)]),
         ("price", typical(VN=0.5, SG=12), [typical(VN=0.5, SG=0.3), typical(VN=0.5, SG=3)]),
         ("price", basket(food=20, gifts=80), [basket(food=80, gifts=20)]),
+        ("price", typical(40, gifts=0.4), [basket(food=80, gifts=20)]),  # how many lines there are is asked elsewhere
+        ("typical", typical(40, gifts=0.4), [basket(food=80, gifts=20)]),
     ],
 )  # fmt: skip
 def test_what_is_only_unusual_is_none_of_them(

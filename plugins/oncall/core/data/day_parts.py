@@ -211,8 +211,12 @@ class DayParts:
         """What no part shows by itself: everything in another unit, or counted twice."""
         if self.kind not in _TOGETHER:
             return
-        # As they were bought on those days: of dearer goods more may be sold.
-        weights = {part: sum(day[part].rows for day in self.before) for part in self._on_all_days()}
+        # Of the parts that today has, as many as on those days: what is bought more of, or not at all, moves no price.
+        weights = {
+            part: sum(day[part].rows for day in self.before)
+            for part in self._on_all_days()
+            if 0 < self.today.get(part, NOTHING).share < math.inf
+        }
         days = [_together(day, weights) for day in self.before]
         together = _together(self.today, weights)
         yield from self._out_of_range(
