@@ -144,9 +144,8 @@ def test_what_the_tables_do_not_take_is_held_in_words(
     change(shop, changed)
     said = failed(shop, dag_id)["data_can_be_computed"]
     assert found in said
-    assert not re.search(
-        "Failing row|insert into|select ", said
-    )  # numbers that are not published, and our code
+    # Neither numbers that are not published, nor our code.
+    assert not re.search("Failing row|insert into|select ", said)
     (written,) = rows(
         shop, "select expected from investor.checks where not passed and name = 'data_can_be_computed'"
     )
