@@ -13,7 +13,7 @@ from oncall.config.oncall_config import OncallConfig, load
 from oncall.core.errors import ConfigError, Problem, Unreadable
 from oncall.core.incidents.status_words import status as incident_status
 from oncall.core.promises.attainment import FirstPublished
-from oncall.core.promises.promise import Promise, due_at, last_due
+from oncall.core.promises.promise import due_at, last_due
 from oncall.core.rota.on_call import next_handoff, who_is_on_call
 from oncall.core.rota.shift_words import named
 from oncall.core.time_format import TimeFormat, span
@@ -92,7 +92,8 @@ def _on_call(config: OncallConfig, at: dt.datetime) -> str:
 def promises(
     published: PublicationHistory, config: OncallConfig, at: dt.datetime
 ) -> Iterator[tuple[str, str]]:
-    """How each promise that was due last stands; that it cannot be told where the warehouse cannot be read."""
+    """How each promise stands that was due last, and the next one; that it cannot be told where the warehouse cannot
+    be read."""
     promised = [pipeline for pipeline in config.pipelines.values() if pipeline.promise]
     since = at.date() - dt.timedelta(days=3)
     try:
@@ -103,9 +104,11 @@ def promises(
     for pipeline in promised:
         assert pipeline.promise is not None
         tz = config.roster_of(pipeline.dag_id).tz
-        day = last_due(pipeline.promise, at, tz)
-        made = found[pipeline.report].get(day)
-        yield "Promise", kept(pipeline.title, pipeline.promise, day, made, tz)
+        last = last_due(pipeline.promise, at, tz)
+        for day in (last, pipeline.promise.due_day(last)):
+            due = due_at(pipeline.promise, day, tz)
+            said = how_it_stands(found[pipeline.report].get(day), due, at)
+            yield "Promise", f"{pipeline.title} of {day}: {said}"
 
 
 def incidents(history: History, config: OncallConfig, at: dt.datetime) -> Iterator[tuple[str, str]]:
@@ -145,11 +148,10 @@ def watching(tick: dt.datetime | None, at: dt.datetime) -> str:
     return ago if at - tick <= WATCHER_SILENT_AFTER else f"DOES NOT LOOK: {ago}; make logs says why"
 
 
-def kept(title: str, promise: Promise, day: dt.date, published: FirstPublished | None, tz: dt.tzinfo) -> str:
-    """How a promise that is due stands, in the zone of its team."""
-    due = ((published and published.due) or due_at(promise, day, tz)).astimezone(tz)
+def how_it_stands(published: FirstPublished | None, due: dt.datetime, at: dt.datetime) -> str:
+    """How a promise stands, in the zone of `due`."""
     if published is None:
-        return f"{title} of {day}: not published, due {due:%H:%M}"
-    at = published.at.astimezone(tz)
-    word = "kept" if at <= due else "late"
-    return f"{title} of {day}: {word}, published {at:%d %B %H:%M}, due {due:%H:%M}"
+        return f"not published{' yet' * (at < due)}, due {due:%d %B %H:%M}"
+    due = (published.due or due).astimezone(due.tzinfo)
+    came = published.at.astimezone(due.tzinfo)
+    return f"{'kept' if came <= due else 'late'}, published {came:%d %B %H:%M}, due {due:%H:%M}"

@@ -70,17 +70,21 @@ def test_a_closed_database_is_told_and_the_rest_goes_on(config: OncallConfig) ->
 
 
 def test_each_promise_is_told_by_what_was_published(config: OncallConfig) -> None:
-    """Kept, late or not published, of the report that was due last."""
+    """Kept, late or not published, of the report that was due last and of the next one."""
     at = {
         "investor.daily_profit": {dt.date(2026, 11, 26): FirstPublished(AT - dt.timedelta(hours=3))},
         "investor.daily_engagement": {dt.date(2026, 11, 26): FirstPublished(AT - dt.timedelta(hours=1))},
         "investor.daily_growth": {dt.date(2026, 11, 25): FirstPublished(AT)},
     }
     published: Any = SimpleNamespace(published=lambda reports, since: at)
-    profit, engagement, growth = (text for _, text in promises(published, config, AT))
-    assert "kept, published 27 November 04:00" in profit
-    assert "late, published 27 November 06:00" in engagement
-    assert "not published, due 05:00" in growth
+    assert [text for _, text in promises(published, config, AT)] == [
+        "Profit ETL of 2026-11-26: kept, published 27 November 04:00, due 05:00",
+        "Profit ETL of 2026-11-27: not published yet, due 28 November 05:00",
+        "Engagement ETL of 2026-11-26: late, published 27 November 06:00, due 05:00",
+        "Engagement ETL of 2026-11-27: not published yet, due 28 November 05:00",
+        "Growth ETL of 2026-11-26: not published, due 27 November 05:00",
+        "Growth ETL of 2026-11-27: not published yet, due 28 November 05:00",
+    ]
 
 
 def test_what_is_open_is_listed(config: OncallConfig) -> None:
