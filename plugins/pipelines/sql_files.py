@@ -18,7 +18,7 @@ from typing import Any
 
 from oncall.adapters.postgres.refusals import first_line
 from oncall.config.data_contracts import tables_read
-from oncall.config.include_files import Unusable, sql_below
+from oncall.config.include_files import Unusable, no_statement, sql_below
 from oncall.config.include_files import text_of as text_of_file
 from oncall.config.oncall_config import include_dir
 from oncall.core.errors import OncallError
@@ -44,12 +44,14 @@ class SqlFiles:
         self._folders: dict[str, tuple[str, ...]] = {}
 
     def text(self, file: str) -> str:
-        """The text of a file, as `check` reads it. Raises OncallError for one that cannot be read."""
+        """The text of a file, as `check` reads it. One that an include folder of a team's own lacks, since it came with
+        a later release, is the product's. Raises OncallError for one that cannot be read."""
         if file not in self._texts:
+            folder = self._folder if (self._folder / file).exists() else REPOSITORY_SQL
             try:
-                self._texts[file] = text_of_file(self._folder, file)
+                self._texts[file] = text_of_file(folder, file)
             except Unusable as error:
-                raise OncallError(f"{self._folder / file}: {error.found}; write {error.write}") from None
+                raise OncallError(f"{folder / file}: {error.found}; write {error.write}") from None
         return self._texts[file]
 
     def steps(self, dag_id: str, numbers: str) -> list[str]:
@@ -73,7 +75,12 @@ class SqlFiles:
         return "\n".join(self.text(file) for each in (COMPUTE, CHECK) for file in self.steps(dag_id, each))
 
     def execute(self, cursor: Any, file: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        """Execute the file's statements; the rows of the last one."""
+        """Execute the file's statements; the rows of the last one. Raises OncallError for one that ends the run's
+        transaction: half of a report would be published, and another run be at work on the day."""
+        if odd := no_statement(self.text(file)):
+            raise OncallError(
+                f"{file} has {odd[0].strip()!r}; take it out: a run has a transaction of its own"
+            )
         for statement in _statements(self.text(file)):
             try:
                 cursor.execute(statement, parameters)

@@ -124,12 +124,54 @@ def test_a_runbook_must_be_named_like_a_dag(tmp_path: Path, name: str) -> None:
 def test_sql_that_is_numbered_otherwise_than_a_step_is_told(tmp_path: Path, name: str) -> None:
     """It would run beside the one that it is a copy of, or never: a check of that name checked nothing."""
     folder = write_include(tmp_path / "include")
-    for right in ("10_base.sql", "31_periods.sql", "publish.sql"):
+    for right in ("10_base.sql", "20_checks.sql", "31_periods.sql", "publish.sql"):
         (folder / "sql/sales_etl" / right).write_text("select 1")
     assert oncall_config.check(folder) == []
     (folder / "sql/sales_etl" / name).write_text("select 1")
     (problem,) = oncall_config.check(folder)
     assert (problem.file, problem.found) == (f"sql/sales_etl/{name}", "a name that is no step's")
+
+
+@pytest.mark.parametrize(
+    ("text", "found", "write"),
+    [
+        ("select 1;\nselect %(report_dat)s", "the parameter %(report_dat), which no run binds", "one of report,"),
+        ("begin;\nselect 1;\ncommit;", "'begin;'", "a run has its own transaction"),
+        ("select 1;\n  COMMIT WORK ;", "'COMMIT WORK ;'", "a run has its own transaction"),
+        ("select 1;\nstart  transaction", "'start  transaction'", "a run has its own transaction"),
+        ("\\set day 2026-11-22\nselect 1", r"'\\set'", "knows no command of psql's"),
+    ],
+)  # fmt: skip
+def test_what_psql_takes_and_a_run_does_not_is_told_before_the_night(
+    tmp_path: Path, text: str, found: str, write: str
+) -> None:
+    """`check` said that all is good, and at night the run failed, or published outside of its transaction."""
+    folder = write_include(tmp_path / "include")
+    for name in ("10_base.sql", "20_checks.sql"):
+        (folder / "sql/sales_etl" / name).write_text(
+            "-- commit;\n/*\nrollback;\n*/ select %(report_date)s, '%%(x)s'"
+        )
+    (folder / "sql/sales_etl/by_hand.sql").write_text(text)  # for a DAG of somebody's own
+    (folder / "sql/sales_etl/30_publish.sql").write_text("do $$ begin perform 1; end $$;")
+    assert oncall_config.check(folder) == []
+    (folder / "sql/sales_etl/30_publish.sql").write_text(text)
+    (problem,) = oncall_config.check(folder)
+    line = 1 if text.startswith(("begin", "\\")) else 2
+    assert (problem.file, problem.found) == (f"sql/sales_etl/30_publish.sql:{line}", found)
+    assert write in problem.write
+
+
+@pytest.mark.parametrize("gone", ["10_base.sql", "20_checks.sql", "30_publish.sql"])
+def test_a_step_without_which_a_run_fails_is_told_before_the_night(tmp_path: Path, gone: str) -> None:
+    """What is in the folder of its kind counts."""
+    folder = write_include(tmp_path / "include")
+    for name in {"10_base.sql", "20_checks.sql", "30_publish.sql"} - {gone}:
+        (folder / "sql/sales_etl" / name).write_text("select 1")
+    (problem,) = oncall_config.check(folder)
+    assert (problem.file, problem.found) == ("sql/sales_etl/", f"no step {gone[:2]}_….sql")
+    (folder / "sql/etl").mkdir()
+    (folder / "sql/etl" / gone).write_text("select 1")
+    assert oncall_config.check(folder) == []
 
 
 def test_what_an_editor_keeps_beside_sql_is_no_sql(tmp_path: Path) -> None:

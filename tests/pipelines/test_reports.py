@@ -276,6 +276,33 @@ def test_sql_that_publishes_another_report_is_refused(
     assert rows(warehouse, "select * from investor.publications where published_at is not null") == []
 
 
+def test_sql_that_would_end_the_runs_transaction_is_not_executed(
+    warehouse: Any, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pasted from where it was tried: another run could be at work on the day, and the numbers out before their row."""
+    shutil.copytree(include_dir(), tmp_path, dirs_exist_ok=True)
+    monkeypatch.setenv("ONCALL_INCLUDE_DIR", str(tmp_path))
+    file = tmp_path / "sql/profit_etl/30_publish.sql"
+    file.write_text(f"begin;\n{file.read_text()}\ncommit;")
+    a_sale(warehouse)
+    with pytest.raises(OncallError, match=r"30_publish[.]sql has 'begin;'; take it out"):
+        run("profit_etl")
+    assert rows(warehouse, "select * from investor.daily_profit") == []
+
+
+def test_a_folder_of_ones_own_may_lack_sql_that_came_with_a_later_release(
+    warehouse: Any, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every run of a team that keeps its include folder elsewhere failed after the upgrade."""
+    shutil.copytree(include_dir(), tmp_path, dirs_exist_ok=True)
+    monkeypatch.setenv("ONCALL_INCLUDE_DIR", str(tmp_path))
+    for file in (tmp_path / "sql").glob("*.sql"):
+        file.unlink()
+    a_sale(warehouse)
+    run("profit_etl")
+    assert rows(warehouse, "select report from investor.publications where report = 'investor.daily_profit'")
+
+
 @pytest.mark.parametrize("dag_id", ["growth", "user_sessions"])
 def test_each_file_runs_once_whatever_the_pipeline_is_called(
     dag_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -136,6 +136,15 @@ def test_what_breaks_a_contract_alone_cannot_be_released(admin: TestClient, exam
     assert "This cannot be released" in text
 
 
+@pytest.mark.parametrize(
+    "day", ["1764547200", "-86400", "2026-11-22T00:00:00", "infinity", "2026-02-30", "9991-01-01"]
+)
+def test_what_is_no_day_is_not_released(admin: TestClient, example: Example, day: str) -> None:
+    """A number was taken for the day that is so many seconds after 1970."""
+    answer = admin.post(f"{PAGE}/{day}/release", headers=OURS, data={"note": "a thousand chairs"})
+    assert (answer.status_code, example.told.released) == (422, [])
+
+
 def test_an_admin_releases_with_a_note_under_their_own_name(admin: TestClient, example: Example) -> None:
     """303 back to the report, which says so."""
     answer = admin.post(

@@ -27,7 +27,19 @@ MOST_BYTES_OF_A_RUNBOOK = 100_000
 RUNBOOKS, SQL, CONTRACTS = "runbooks", "sql", "contracts"
 _STAMPED = attrgetter("st_dev", "st_ino", "st_mtime_ns", "st_ctime_ns", "st_size", "st_mode")
 _PERCENT = re.compile(r"%(?!\(\w+\)[sbt])")  # in SQL that is given parameters
+# What a run binds (pipelines/report_run.py and whoever executes a step).
+PARAMETERS = (
+    *("report", "report_date", "day_before_start", "day_start", "day_end", "zone", "run_id", "at", "reason"),
+    *("currency", "control", "planned", "upstream", "since"),
+)
+_UNBOUND = re.compile(rf"%\((?!(?:{'|'.join(PARAMETERS)})\))\w+\)")
+_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+_NO_STATEMENT = re.compile(  # within a run's transaction; a command of psql's
+    r"^(?:\\\w+|[ \t]*(?:begin|start\s+transaction|commit|rollback|abort)(?:\s+(?:work|transaction))?\s*(?:;|\Z))",
+    re.IGNORECASE | re.MULTILINE,
+)
 _STEP = r"[0-7][0-9]_\w+\.sql"
+_STEPS = {"1", "2", "3"}  # without one of these a run fails
 _STEP_WORDS = (
     "two digits up to 79, _ and letters, such as 10_base.sql, or take it away: it may run beside another"
 )
@@ -202,6 +214,15 @@ def _problems_of_sql(folder: Path) -> Iterator[Problem]:
         if not files:
             name = shown(f"{SQL}/{place.name}/")
             yield Problem(name, "(folder)", "no .sql file", "the pipeline's SQL, or no folder")
+        kind = folder / SQL / place.name.rpartition("_")[2]
+        steps = _STEPS & {path.name[0] for path in (*inside(place), *inside(kind))}
+        if (folder / RUNBOOKS / f"{place.name}.md").exists() and 0 < len(steps) < len(_STEPS):
+            gone = min(_STEPS - steps)
+            name, write = (
+                shown(f"{SQL}/{place.name}/"),
+                "10_ to 18_ that compute, 20_ that check and 30_ that publish",
+            )
+            yield Problem(name, "(folder)", f"no step {gone}0_….sql", write)
         for path in files:
             name = path.relative_to(folder).as_posix()
             try:
@@ -211,12 +232,31 @@ def _problems_of_sql(folder: Path) -> Iterator[Problem]:
                 if not text:
                     source.complain("(file)", "nothing", "a SQL statement, or no file")
                 source.complain_of_conflict(text)
-                if odd := _PERCENT.search(text.replace("%%", "  ")):
-                    write = "%% for a percent sign, or a parameter such as %(report_date)s"
-                    source.complain("(file)", "a single %", write, text.count("\n", 0, odd.start()))
+                for begins, found, write in _slips_of_sql(text, is_step=path.name[0].isdigit()):
+                    source.complain("(file)", found, write, text.count("\n", 0, begins))
                 yield from source.problems
             except Unusable as error:
                 yield Problem(shown(name), "(file)", error.found, error.write)
+
+
+def _slips_of_sql(text: str, *, is_step: bool) -> Iterator[tuple[int, str, str]]:
+    """Where something stands that no run can bind or execute, what it is, and what to write instead."""
+    bound = text.replace("%%", "  ")
+    if odd := _PERCENT.search(bound):
+        yield odd.start(), "a single %", "%% for a percent sign, or a parameter such as %(report_date)s"
+    if is_step and (odd := _UNBOUND.search(bound)):
+        yield odd.start(), f"the parameter {odd[0]}, which no run binds", f"one of {', '.join(PARAMETERS)}"
+    if is_step and (odd := no_statement(text)):
+        yield (
+            odd.start(),
+            repr(odd[0].strip()),
+            "none: a run has its own transaction, and knows no command of psql's",
+        )
+
+
+def no_statement(text: str) -> re.Match[str] | None:
+    """The first line of SQL that would begin or end a transaction, or that psql alone understands."""
+    return _NO_STATEMENT.search(_COMMENT.sub(lambda said: re.sub("[^\n]", " ", said[0]), text))
 
 
 def sql_below(folder: Path) -> list[Path]:

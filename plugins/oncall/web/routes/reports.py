@@ -8,12 +8,15 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Annotated
 from urllib.parse import quote
 
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
+from pydantic import BeforeValidator
 
+from oncall.config import dates
 from oncall.core.data import report_words
 from oncall.core.data.expectation import WINDOW_DAYS
 from oncall.core.errors import Unreadable
@@ -48,7 +51,8 @@ MOST_DRAWN = 12  # reports on the first page; of more the rest are named
 MOST_HELD = 5  # days with all that is known of each
 MOST_EXAMPLED = 2  # of these with the keys of the rows that break a contract
 RELEASED = "Released: the run that waits for it goes on, or the next one publishes it."
-
+# A number, which pydantic takes for seconds, is no day.
+Day = Annotated[dt.date, BeforeValidator(dates.date)]
 
 router = APIRouter(dependencies=[Depends(reader), Depends(in_turn("reports_turn"), scope="function")])
 actions = APIRouter(dependencies=[FromThisPage, Depends(reader)])
@@ -98,7 +102,7 @@ def report_as_json(request: Request, user: Reader, report: str) -> ReportView:
 
 
 @actions.post("/reports/{report}/{date}/release")
-def release(request: Request, user: Reader, report: str, date: dt.date, note: Note = "") -> Response:
+def release(request: Request, user: Reader, report: str, date: Day, note: Note = "") -> Response:
     """Somebody says, with a note, that the unusual numbers of a held report, or its partial loads, are true."""
     seen, pipeline = _found(request, user, report)
     if not may_act(user, pipeline.dag_id):
