@@ -317,11 +317,12 @@ def test_a_warehouse_of_another_shape_is_said(warehouse: Any, known_to_airflow: 
         WarehouseDesk().stale(CONFIG)
 
 
-def test_a_missing_file_is_said(
+def test_a_file_that_cannot_be_read_is_said(
     warehouse: Any, known_to_airflow: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
-    """An include folder with other SQL than ours."""
+    """One that is not there is the product's."""
     (tmp_path / "sql").mkdir()
+    (tmp_path / "sql/stale.sql").write_bytes(b"\xff")
     monkeypatch.setenv("ONCALL_INCLUDE_DIR", str(tmp_path))
     with pytest.raises(OncallError):
         WarehouseDesk().stale(CONFIG)
