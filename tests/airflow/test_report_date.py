@@ -9,7 +9,7 @@ from typing import Any
 import pendulum
 import pytest
 
-from oncall.airflow.report_date import NoReportDate, report_date
+from oncall.airflow.report_date import NoReportDate, report_date, watched_date
 
 ZONE = pendulum.FixedTimezone(7 * 3600)
 
@@ -135,3 +135,21 @@ def test_a_day_that_no_report_can_be_about_is_refused(place: str, absurd: str) -
 def test_the_first_and_the_last_day_are_taken(edge: str) -> None:
     """366 days after the day of the run, in the business zone."""
     assert report_date(context(conf={"report_date": edge}), ZONE) == dt.date.fromisoformat(edge)
+
+
+@pytest.mark.parametrize("zone", [ZONE, pendulum.timezone("America/New_York")], ids=str)
+@pytest.mark.parametrize("run_type", ["manual", "operator_triggered"])
+@pytest.mark.parametrize("name", ["run_after", "logical_date"])
+@pytest.mark.parametrize(
+    "said", ["0001-01-01T00:00", "1000-05-05T00:00", "2000-01-01T00:00", "9999-12-31T20:00"]
+)
+def test_a_run_of_a_year_of_which_there_is_no_report_is_refused(
+    said: str, name: str, run_type: str, zone: Any
+) -> None:
+    """Airflow starts it: the task died of a KeyError or an OverflowError, and the day stood in `oncall.tasks`."""
+    run = context(run_type=run_type, **{name: dt.datetime.fromisoformat(f"{said}+00:00")})
+    for ask in (lambda: report_date(run, zone), lambda: watched_date(run["dag_run"], zone)):
+        with pytest.raises(
+            NoReportDate, match=f"the run is for {said[:10]}, and no report is about that day"
+        ):
+            ask()

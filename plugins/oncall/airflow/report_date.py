@@ -17,7 +17,7 @@ MEANT = {"reportdate", "reportday", "reportingdate", "date", "day", "ds", "parti
     f"{of}{what}" for of in ("business", "logical", "execution", "run") for what in ("date", "day")
 }
 # A run may be for no other day: a row of the year 9999 would be looked at for ever.
-EARLIEST = dt.date(2000, 1, 1)
+EARLIEST, LATEST = dt.date(2000, 1, 1), dt.date(9000, 1, 1)
 AHEAD = dt.timedelta(days=366)  # of the day on which the run starts
 
 # Whose logical date Airflow's timetable chose; any other one was written by whoever started the run.
@@ -47,7 +47,7 @@ def report_date(context: Mapping[str, Any], zone: dt.tzinfo, nothing: Collection
     `nothing`: what in its conf says nothing.
     """
     run = context["dag_run"]
-    today = business_day(run.run_after, zone)
+    today = _day_of(run.run_after, zone)
     if run.partition_key:
         return _date(run.partition_key, "its partition key", today + AHEAD)
     conf = {key: said for key, said in (run.conf or {}).items() if said not in nothing}
@@ -58,8 +58,8 @@ def report_date(context: Mapping[str, Any], zone: dt.tzinfo, nothing: Collection
             f"the run has {reprlib.repr(misspelt)} in its conf, which names no report date; start it with conf"
             f' {{"{CONF_KEY}": "{today - dt.timedelta(days=1)}"}}'
         )
-    if run.logical_date and run.run_type not in TIMED and business_day(run.logical_date, zone) != today:
-        named = business_day(run.logical_date, zone)
+    named = _day_of(run.logical_date, zone) if run.logical_date and run.run_type not in TIMED else today
+    if named != today:
         raise NoReportDate(
             f"the run has the logical date {named}, which names no report date; start it with"
             f' conf {{"{CONF_KEY}": "{named}"}} for the report of that day, or without a logical date for yesterday\'s'
@@ -80,9 +80,19 @@ def watched_date(run: Any, zone: dt.tzinfo) -> dt.date:
     except NoReportDate:
         if run.run_type not in UNATTENDED:
             raise
-        yesterday = business_day(run.run_after, zone) - dt.timedelta(days=1)
+        yesterday = _day_of(run.run_after, zone) - dt.timedelta(days=1)
         handed_on = run.logical_date if run.run_type == BY_A_TASK else None
-        return min(business_day(handed_on, zone), yesterday) if handed_on else yesterday
+        return min(_day_of(handed_on, zone), yesterday) if handed_on else yesterday
+
+
+def _day_of(at: dt.datetime, zone: dt.tzinfo) -> dt.date:
+    """The business day of a run's instant. Airflow takes each from the year 1 to 9999. Raises NoReportDate."""
+    if not EARLIEST.year < at.year < LATEST.year:
+        raise NoReportDate(
+            f"the run is for {at.date()}, and no report is about that day; start it without logical date and run_after,"
+            f' with conf {{"{CONF_KEY}": "2026-11-20"}} for the report of another day than yesterday'
+        )
+    return business_day(at, zone)
 
 
 def _date(text: object, place: str, latest: dt.date) -> dt.date:
