@@ -94,6 +94,18 @@ def test_a_name_that_is_none_is_told(
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("day", ["9999-12-31", "2500-01-01", "1999-12-31", "0001-01-01", "infinity"])
+def test_a_day_of_which_there_is_no_report_is_refused(day: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """It was explained: "cannot tell: it could not be judged: OverflowError", and at the end of time as published."""
+    for args in (["why", "growth_etl", "--date", day], ["breaches", day], ["release", "growth_etl", day]):
+        with pytest.raises(SystemExit):
+            main(args)
+        assert (
+            f"found '{day}'; write a report date such as 2026-11-20, from 2000-01-01 to 20"
+            in capsys.readouterr().err
+        )
+
+
 def test_a_day_of_the_past_is_explained(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     """One that the page shows no more; without a promise too."""
     evaluate_once()

@@ -7,7 +7,7 @@ import datetime as dt
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, TextIO
@@ -127,12 +127,15 @@ def yes_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def report_date(text: str) -> dt.date:
-    """A report date of the arguments, in one of its ISO forms."""
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError:
-        found = shortened(text)
-        raise argparse.ArgumentTypeError(f"found {found!r}; write a report date such as 2026-11-20") from None
+    """A report date of the arguments, in one of its ISO forms, of which there can be a report."""
+    from oncall.airflow.report_date import AHEAD, EARLIEST  # for three commands alone
+
+    latest = dt.datetime.now(dt.UTC).date() + AHEAD
+    with suppress(ValueError):
+        if EARLIEST <= (day := dt.date.fromisoformat(text)) <= latest:
+            return day
+    write = f"a report date such as 2026-11-20, from {EARLIEST} to {latest}"
+    raise argparse.ArgumentTypeError(f"found {shortened(text)!r}; write {write}")
 
 
 def show_json(answer: object) -> None:
