@@ -75,6 +75,19 @@ def test_an_incident_is_listed_acknowledged_and_explained(
     assert "DE-003 has acknowledged it already" in again["words"]
 
 
+def test_a_user_of_a_container_who_has_no_name_acknowledges_too(
+    broken: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """OpenShift gives each container a number of its own: `ack` and `release` ended in a traceback."""
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 1_000_660_000)
+    [done] = answer(broken, capsys, "ack", "growth_etl")
+    assert done["done"]
+    [incident] = [one for one in answer(broken, capsys, "incidents") if one["key"] == KEY]
+    assert incident["acknowledged_by"] == "uid 1000660000"
+
+
 @pytest.mark.parametrize(
     ("args", "said"),
     [

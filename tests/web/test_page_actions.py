@@ -272,6 +272,7 @@ def test_nobody_without_a_valid_token_acts(
         {"origin": "http://evil.test"},
         {"origin": "http://evil.airflow.test"},
         {"origin": "null"},
+        {"origin": "http://[airflow.test"},
         {"referer": "http://airflow.test/oncall/"},
     ],
     ids=str,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import getpass
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
@@ -119,6 +121,14 @@ def by_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--by", default="", metavar="NAME", help="the name it is noted under (default: yours)"
     )
+
+
+def user_name() -> str:
+    """The name of whoever types; of a container's user who stands in no list, the number."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 def yes_argument(parser: argparse.ArgumentParser) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict
@@ -17,6 +16,7 @@ from oncall.cli.command import (
     report_date,
     show_json,
     tell,
+    user_name,
     yes_argument,
 )
 from oncall.config import oncall_config
@@ -63,7 +63,7 @@ def _release_arguments(parser: argparse.ArgumentParser) -> None:
 def _release(args: argparse.Namespace) -> int:
     def run(connection: Any, config: OncallConfig) -> int:
         runner.install(connection)
-        by = args.by or getpass.getuser()
+        by = args.by or user_name()
         confirm(args, f"Release {args.report} of {args.date} as {by}?", "nothing is released")
         released = release_report(connection, config, args.report, args.date, by=by, note=args.note)
         if args.json:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
-import getpass
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -22,6 +21,7 @@ from oncall.cli.command import (
     show_json,
     show_table,
     tell,
+    user_name,
     warn,
     yes_argument,
 )
@@ -138,7 +138,7 @@ def _ack_arguments(parser: argparse.ArgumentParser) -> None:
 def _ack(args: argparse.Namespace) -> int:
     from oncall.web.views.incidents import unread
 
-    by = args.by.strip() or getpass.getuser()
+    by = args.by.strip() or user_name()
     with _page(args) as page:
         seen = _seen(page, args)
         views = [view for view in _views(seen, args.team) if view.open]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 from collections.abc import Sequence
 from contextlib import closing
 from typing import Any
@@ -17,6 +16,7 @@ from oncall.cli.command import (
     show_json,
     show_table,
     tell,
+    user_name,
     warn,
     yes_argument,
 )
@@ -55,10 +55,10 @@ def _stale(args: argparse.Namespace) -> int:
         if not args.rerun:
             return max(_list(args, stale.find(since)), _unsearched(stale))
         confirm(args, "Run every stale day again, oldest first?", "nothing was run")
-        run_id = f"stale__{now(config.roster).isoformat()}__{getpass.getuser()}"
+        run_id = f"stale__{now(config.roster).isoformat()}__{user_name()}"
         say = (lambda _: None) if args.json else tell
         done = stale.rerun(run_id, reason=args.reason, since=since, tell=say)
-    if reason := note_reruns([rerun.outcome for rerun in done], getpass.getuser(), run_id):
+    if reason := note_reruns([rerun.outcome for rerun in done], user_name(), run_id):
         warn(f"oncall stale: {reason}")
     return max(_done(args, done), _unsearched(stale))
 
