@@ -140,7 +140,10 @@ def test_an_answer_says_that_the_watcher_does_not_look(
         assert main(asked) == 1
         said = capsys.readouterr()
         assert f"oncall {args[0]}: {told}" in said.err
-        assert "First: is sla_watch unpaused, and does a triggerer run?" in said.err
+        assert (
+            "First: is sla_watch unpaused, and does a triggerer run that waiting tasks do not fill?"
+            in said.err
+        )
         assert said.out
         watcher_looked(ago_s=90)
     watcher_looked()

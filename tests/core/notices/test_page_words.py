@@ -27,7 +27,7 @@ def test_the_watcher_is_gone(tick: dt.datetime | None, title: str) -> None:
         title,
         (
             "Meanwhile the DAG sla_watch looks every 5 minutes, unless it is paused."
-            " First: is sla_watch unpaused, and does a triggerer run?",
+            " First: is sla_watch unpaused, and does a triggerer run that waiting tasks do not fill?",
         ),
     )
 

@@ -18,7 +18,7 @@ _CHAT = CHANNELS["chat"]
 
 LOOKS = (
     "Meanwhile the DAG sla_watch looks every 5 minutes, unless it is paused."
-    " First: is sla_watch unpaused, and does a triggerer run?"
+    " First: is sla_watch unpaused, and does a triggerer run that waiting tasks do not fill?"
 )
 _NOBODY_LOOKS = (
     "Nor does the DAG sla_watch: meanwhile only tasks of the pipelines look, each as it ends."
