@@ -48,10 +48,10 @@ with DAG(
 ):
 
     @task(retries=0)
-    def page(params=None) -> list[str]:  # type: ignore[no-untyped-def]
+    def page(params=None, dag_run=None) -> list[str]:  # type: ignore[no-untyped-def]
         """Send the test page; the result is how it went."""
         from oncall.airflow.drill_page import run_drill
 
-        return run_drill(params)
+        return run_drill(params, dag_run.conf)
 
     page()

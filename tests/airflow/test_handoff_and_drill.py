@@ -247,3 +247,15 @@ def test_a_drill_of_a_pipeline_that_cannot_be_read_says_so(site: Site, wiring: W
         NotReached, match=r"crm_etl has no runbook that can be read: `python -m oncall check`"
     ):
         run_drill({**PARAMS, "pipeline": "crm_etl"})
+
+
+def test_nobody_is_paged_whom_the_form_did_not_name(site: Site) -> None:
+    """Where Airflow passes over a run's conf, the primary was paged in the place of whoever had been chosen."""
+    from oncall.airflow import drill_page
+
+    asked = {**PARAMS, "who": "manager", "priority": "P5", "note": "x"}
+    with pytest.raises(
+        drill_page.NotReached, match="passes over what the form says of who, priority; set dag_run_conf"
+    ):
+        drill_page.run_drill(PARAMS, asked)
+    assert site.inbox.alerts() == []

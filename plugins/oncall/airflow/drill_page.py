@@ -33,8 +33,16 @@ class NotReached(OncallError):
     """A test page did not reach the person; the message says how far it came."""
 
 
-def run_drill(params: Mapping[str, Any]) -> list[str]:
-    """A marked test page as the form of the DAG `oncall_drill` asks for it; how it went. Raises NotReached."""
+def run_drill(params: Mapping[str, Any], asked: Mapping[str, Any] | None = None) -> list[str]:
+    """A marked test page as the form of the DAG `oncall_drill` asks for it; how it went. Raises NotReached.
+
+    `asked`: what the form sent, which Airflow may be told to pass over: somebody else would be woken by it.
+    """
+    if passed_over := [name for name, said in (asked or {}).items() if params.get(name, said) != said]:
+        raise NotReached(
+            f"Airflow passes over what the form says of {', '.join(passed_over)}; set dag_run_conf_overrides_params ="
+            " True in [core], as it is by default"
+        )
     wiring = Wiring()
     wiring.store().install()
     services = wiring.services()
