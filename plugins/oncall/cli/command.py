@@ -144,8 +144,9 @@ def report_date(text: str) -> dt.date:
     with suppress(ValueError):
         if EARLIEST <= (day := dt.date.fromisoformat(text)) <= latest:
             return day
-    write = f"a report date such as 2026-11-20, from {EARLIEST} to {latest}"
-    raise argparse.ArgumentTypeError(f"found {shortened(text)!r}; write {write}")
+    raise argparse.ArgumentTypeError(
+        f"found {shortened(text)!r}; write a report date such as 2026-11-20, from {EARLIEST} to {latest}"
+    )
 
 
 def show_json(answer: object) -> None:
