@@ -182,7 +182,7 @@ def box(monkeypatch: pytest.MonkeyPatch) -> Box:
         (Rejected("400"), [30, 60, 120, 300, 300]),
         (UnknownPerson("422"), [30, 60, 120, 300, 300]),
         (DeliveryFailed("lost", uncertain=True), [2, 4, 8, 15, 15]),
-        (DeliveryFailed("429", retry_after=0), [1, 1]),
+        (DeliveryFailed("429", retry_after=0), [2, 4, 8]),
         (DeliveryFailed("429", retry_after=7), [7, 7]),
         (DeliveryFailed("429", retry_after=44), [44]),
         (DeliveryFailed("429", retry_after=3_600), [45, 120]),
@@ -542,10 +542,28 @@ def test_a_request_that_cannot_be_asked_for(box: Box, after: float, state: str) 
     box.owe()
     box.pager.reads = False
     box.pager.states = [DeliveryFailed("down")] * 9
+    sent_at = box.now
     box.pages()
     box.later(after)
     box.pages()
     assert box.entry().state == state
+    # the next step's wait counts from when it was sent, not from when it was given up to ask
+    assert box.entry().done_at == (sent_at if state == "done" else None)
+
+
+def test_a_page_that_was_not_taken_for_long_wakes_nobody_before_it_was(box: Box) -> None:
+    """The far side takes it after ten minutes of refusals, and cannot be asked: the next step waits from then on."""
+    box.owe()
+    sent_at, box.pager.fail = box.now, [DeliveryFailed("500")]
+    box.pages()
+    box.later(600)
+    box.pager.reads, box.pager.states = False, [DeliveryFailed("down")] * 9
+    taken_at = box.now
+    for _ in range(5):
+        box.pages()
+        box.later(14)
+    assert box.entry().state == "done"
+    assert (box.entry().done_at or sent_at) >= taken_at
 
 
 # What is said, and where ---------------------------------------------------------------------------------------------

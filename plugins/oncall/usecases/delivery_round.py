@@ -146,9 +146,12 @@ class Round:
         at = delivery.requested_at or self.now()
         self._write(delivery, lambda: self.store.accepted(delivery, request_id, at, lease))
 
-    def done(self, delivery: OutboxEntry, posted: Posted | None = None, unreached: str = "") -> None:
-        """The far side has it. `unreached`: why it does not reach its person all the same."""
-        at = self.now()
+    def done(
+        self, delivery: OutboxEntry, posted: Posted | None = None, unreached: str = "",
+        at: dt.datetime | None = None,
+    ) -> None:  # fmt: skip
+        """The far side has it, since `at`. `unreached`: why it does not reach its person all the same."""
+        at = at or self.now()
 
         def write() -> None:
             if posted is not None and posted.unthreaded:

@@ -141,7 +141,8 @@ class PageRequests:
             elif state == "failed":
                 self.round.failed(delivery, Rejected(f"taken, then failed: {words}"))
             elif state == "unknown" and now - since >= UNPROCESSED:
-                self.round.done(delivery)  # its receipt is all that can be had: reading is a courtesy
+                # its receipt is all that can be had: reading is a courtesy, and the next step waits no longer for it
+                self.round.done(delivery, at=last)
             elif now - last >= MADE_ANEW:  # what is unseen by then is done
                 self._make_anew(delivery, self._not_made(delivery))
             else:
