@@ -288,6 +288,7 @@ def test_plain_http_can_be_allowed_inside_a_closed_network(connect: Connect) -> 
     ("answer", "kind", "uncertain", "retry_after"),
     [
         (Answer({"message": "Too many"}, 429, {"Retry-After": "7"}), DeliveryFailed, False, 7),
+        (Answer({"message": "Too many"}, 429), DeliveryFailed, False, 0),
         (Answer({"message": "x"}, 429, {"X-RateLimit-Period-In-Sec": "60"}), DeliveryFailed, False, 60),
         (Answer({"message": "Busy"}, 503, {"Retry-After": "3"}), DeliveryFailed, True, 3),
         (Answer("<html>", 502), DeliveryFailed, True, None),

@@ -267,7 +267,8 @@ def test_a_history_that_cannot_be_read_now_is_no_answer(far_side: FarSide, conne
     [
         (Answer({"ok": False, "error": "ratelimited"}, 429, {"Retry-After": "7"}), DeliveryFailed, False, 7),
         (Answer("slow down", 429, {"retry-after": "7"}), DeliveryFailed, False, 7),
-        (refused("ratelimited"), DeliveryFailed, False, None),
+        (Answer("slow down", 429, {"retry-after": "soon"}), DeliveryFailed, False, 0),
+        (refused("ratelimited"), DeliveryFailed, False, 0),
         (refused("internal_error"), DeliveryFailed, True, None),
         (refused("fatal_error"), DeliveryFailed, True, None),
         (Answer("<html>", 503, {"Retry-After": "3"}), DeliveryFailed, True, 3),

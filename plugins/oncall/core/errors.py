@@ -65,7 +65,8 @@ class ConfigError(OncallError):
 class DeliveryFailed(OncallError):
     """A message was not taken or, if `uncertain` (a lost answer, a 5xx after the request was sent), may have been.
 
-    `retry_after`: seconds the far side asked to wait. `refused`: it takes other messages, and not this one.
+    `retry_after`: seconds the far side asked to wait; 0: it did not say how many. `refused`: it takes other messages,
+    and not this one.
     """
 
     refused = False

@@ -19,7 +19,7 @@ def wait_s(delivery: OutboxEntry, error: DeliveryFailed, *, nobody_woken: bool) 
     unsure = error.uncertain and delivery.channel == "chat"
     waits = UNSURE_S if unsure else REFUSED_S if error.refused else RETRY_S
     wait: float = waits[min(delivery.attempts, len(waits)) - 1]
-    if error.retry_after is not None:
+    if error.retry_after:
         wait = max(1.0, min(error.retry_after, ASKED_TO_WAIT_S))
     wait = min(wait, UNTAKEN_S) if nobody_woken else wait
     return max(wait, SETTLES_S) if unsure else wait

@@ -143,7 +143,7 @@ class Exchange:
             case 407:
                 raise DeliveryFailed(f"{self._access.at}: the proxy refused{self._through()}: {answer.words}")
             case 429:
-                raise DeliveryFailed(reason, retry_after=wait_s)
+                raise DeliveryFailed(reason, retry_after=wait_s or 0.0)
             case 408:
                 raise DeliveryFailed(reason, retry_after=wait_s, uncertain=True)
             case status if status >= 500:

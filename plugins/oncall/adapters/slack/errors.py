@@ -15,8 +15,9 @@ from oncall.core.errors import DeliveryFailed, Gone, LockedOut, Rejected, Unknow
 
 # May be tried again. Of the first nobody knows whether it was taken; the others were not.
 _UNSURE = {"fatal_error", "internal_error", "request_timeout", "service_unavailable", "update_failed"}
+_TOO_OFTEN = {"ratelimited", "rate_limited"}
 _NOT_NOW = {
-    "ratelimited", "rate_limited", "message_limit_exceeded", "team_added_to_org", "org_login_required",
+    *_TOO_OFTEN, "message_limit_exceeded", "team_added_to_org", "org_login_required",
     "external_channel_migrating",
 }  # fmt: skip
 
@@ -90,6 +91,8 @@ def failure(
     error = text(data.get("error"))[:_WORD]
     reason = f"{access.at}: {status}: {error or 'no reason given'}"
     if error in _UNSURE or error in _NOT_NOW:
+        if error in _TOO_OFTEN and retry_after is None:
+            retry_after = 0.0
         return DeliveryFailed(reason, retry_after=retry_after, uncertain=error in _UNSURE)
     if status < 300 and not error:
         return DeliveryFailed(f"{reason}; is the connection's base_url right?", uncertain=True)
