@@ -323,7 +323,9 @@ def test_a_day_that_no_report_is_about_stops_no_other(
     assert {rerun.day.report_date for rerun in done} == {BEFORE}
     assert [rerun.held for rerun in done if rerun.held] == []
     assert stale(a_sale) == []
-    assert main(["breaches", "9999-12-31"]) == main(["breaches", "0001-01-01"]) == 2
+    for day in ("9999-12-31", "0001-01-01"):
+        with pytest.raises(SystemExit, match="2"):
+            main(["breaches", day])
 
 
 def test_a_cancellation_of_a_day_that_has_not_run_yet_makes_nothing_stale(a_sale: Any) -> None:
