@@ -28,6 +28,7 @@ SOCKET_NAME = ".s.PGSQL.5432"
 LONGEST_SOCKET_PATH = 100  # bytes; Linux ends at 107, macOS at 103
 START_TIMEOUT_S = 60
 START_ATTEMPTS = 3
+USERS = Path("/etc/passwd")
 
 SETTINGS: Mapping[str, str] = {
     "max_connections": "300",  # Airflow's processes, its workers and the tests share this one server
@@ -111,7 +112,7 @@ def start(data_dir: Path | str) -> Server:
     """
     folder = Path(data_dir).expanduser().resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with _one_at_a_time(folder):
+    with _one_at_a_time(folder.parent / f".{folder.name}.lock", "w"):
         binaries = _binaries(folder)
         with _locale_that_is_everywhere():
             binaries.ensure_pgdata_inited()
@@ -145,7 +146,10 @@ def tools(data_dir: Path) -> Path:
 def _binaries(folder: Path) -> PostgresServer:
     # cleanup_mode=None: the server must keep running after this process. The package's own start() is not used:
     # it gives up after 10 s, breaks on a blank in the path, and takes no settings.
-    return get_server(folder, cleanup_mode=None, start=False)
+    # As root, on a new machine, it makes the user; made by several processes at once, as by those of the tests, it
+    # got a number from each, and the folders belonged to the wrong one.
+    with _one_at_a_time(USERS, "r"):
+        return get_server(folder, cleanup_mode=None, start=False)
 
 
 def _pg_ctl(binaries: PostgresServer, command: str, *arguments: str) -> None:
@@ -220,7 +224,7 @@ def _locale_that_is_everywhere() -> Iterator[None]:
 
 
 @contextmanager
-def _one_at_a_time(folder: Path) -> Iterator[None]:
-    with open(folder.parent / f".{folder.name}.lock", "w", encoding="utf-8") as lock:
+def _one_at_a_time(file: Path, mode: str) -> Iterator[None]:
+    with open(file, mode, encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

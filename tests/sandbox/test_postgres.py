@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg2
@@ -113,6 +115,22 @@ def test_the_locale_of_the_shell_does_not_matter(short_folder: Path, monkeypatch
     finally:
         server.stop()
     assert os.environ["LC_ALL"] == "xx_XX.UTF-8"
+
+
+def test_one_process_at_a_time_looks_for_the_servers_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a new machine the four processes of the tests each made it: three had a server that could not start."""
+    users = tmp_path / "passwd"
+    users.touch()
+    monkeypatch.setattr(pg, "USERS", users)
+    with open(users, encoding="utf-8") as held, ThreadPoolExecutor(1) as thread:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        found = thread.submit(pg.tools, tmp_path / "data")
+        with pytest.raises(TimeoutError):
+            found.result(0.3)
+        fcntl.flock(held, fcntl.LOCK_UN)
+        assert (found.result(30) / "psql").exists()
 
 
 def test_it_takes_the_connections_of_a_whole_airflow(postgres: Server) -> None:

@@ -241,13 +241,21 @@ def test_a_chat_that_is_busy_wakes_nobody(
     assert len(night.chat.threads) == 40
 
 
+@pytest.mark.parametrize("asked_s", [15.0, 0.0])
 @pytest.mark.parametrize(("minutes", "woken"), [(1.75, ["P1"]), (2.25, ["P1", "P2"])])
 def test_a_chat_that_asks_to_wait_is_told_of_when_it_goes_on(
-    night: Night, minutes: float, woken: list[str]
+    night: Night, monkeypatch: pytest.MonkeyPatch, minutes: float, woken: list[str], asked_s: float
 ) -> None:
-    """It takes nothing at all meanwhile, not even the first message."""
+    """It takes nothing at all meanwhile, not even the first message; nor does it always say for how long (0 s)."""
     night.world.missing("growth_etl")
-    night.chat.fail += [DeliveryFailed("429: ratelimited", retry_after=15.0)] * int(minutes * 4 + 1)
+    post = night.chat.post
+
+    def busy(message: Message, channel: str, thread_ts: str | None = None) -> Posted:
+        if night.now < at("05:00") + dt.timedelta(minutes=minutes):
+            raise DeliveryFailed("429: ratelimited", retry_after=asked_s)
+        return post(message, channel, thread_ts)
+
+    monkeypatch.setattr(night.chat, "post", busy)
     for quarter in range(16):
         night.look((at("05:00") + dt.timedelta(seconds=15 * quarter)).time().isoformat())
     assert [page.priority for page in night.pager.paged] == woken
