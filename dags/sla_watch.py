@@ -25,11 +25,13 @@ with DAG(
 ):
 
     @task(retries=0, trigger_rule="all_done")  # whatever the other could not see
-    def look() -> str:
+    def look(ti=None) -> str:  # type: ignore[no-untyped-def]
         """Read the world, judge the promises, page whoever has to be paged."""
+        from oncall.airflow.dag_files import watch_dag_ids
         from oncall.airflow.run_once import evaluate_once
 
         seen = evaluate_once(stay_s=60, check_before_send=True, of_sla_watch=True)
+        watch_dag_ids(ti)
         return "; ".join(f"{one.pipeline.dag_id} {one.report_date}: {one.verdict}" for one in seen.statuses)
 
     @task(retries=0)

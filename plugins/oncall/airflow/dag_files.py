@@ -1,4 +1,5 @@
-"""The on-call system's own DAG files: that one does not import is told in the chat, and its end.
+"""DAG files: that one of the on-call system's own does not import is told in the chat, that two define one id, and the
+end of either.
 
 Airflow starts no run of such a DAG: nobody would hear of a handoff that is not told, or of `sla_watch`.
 """
@@ -7,12 +8,22 @@ from __future__ import annotations
 
 import datetime as dt
 from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
-from oncall.airflow.composition import Services
+from oncall.adapters.dag_ids import defined_twice
+from oncall.airflow.composition import Services, Wiring
+from oncall.airflow.dag_settings import watched_dags
+from oncall.core.errors import OncallError
 from oncall.core.incidents.incident import Plan
 from oncall.core.incidents.wording import Scene
-from oncall.core.notices.channel_notices import dag_files_broken, dag_files_mended
-from oncall.usecases.channel_health import DAG_FILES, note_trouble
+from oncall.core.notices.channel_notices import (
+    dag_files_broken,
+    dag_files_mended,
+    dag_ids_once,
+    dag_ids_twice,
+)
+from oncall.usecases.channel_health import DAG_FILES, DAG_IDS, note_trouble
 from oncall.usecases.ports import Store
 
 # Each stands in the file of its name.
@@ -33,6 +44,27 @@ def watch_dag_files(services: Services, store: Store, scene: Scene) -> None:
         return Plan(owed=(dag_files_broken(scene, since, told) if told else dag_files_mended(scene, since),))
 
     note_trouble(store, scene, DAG_FILES, told, say, after + _parsed_every())
+
+
+def watch_dag_ids(ti: Any) -> None:
+    """Tell in the chat, once, that several files of the running task's bundle define a DAG of ours, and its end.
+
+    Never raises for what the store answers. A deployment may copy for a moment: only what is there at the next look
+    too is told.
+    """
+    bundle = getattr(ti, "bundle_instance", None)
+    if bundle is None:
+        return
+    twice = defined_twice(Path(bundle.path), [*watched_dags(), *ON_CALL_DAGS])
+    told = "; ".join(f"{dag_id}: {files}" for dag_id, files in twice.items())
+
+    def say(since: dt.datetime) -> Plan:
+        return Plan(owed=(dag_ids_twice(scene, since, told) if told else dag_ids_once(scene, since),))
+
+    with suppress(OncallError):  # that the store is away is told by the look before
+        services = Wiring().services()
+        scene = Scene(services.config.roster, services.links, services.agreed_now())
+        note_trouble(services.store, scene, DAG_IDS, told, say)
 
 
 def _parsed_every() -> dt.timedelta:

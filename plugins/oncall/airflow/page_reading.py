@@ -11,7 +11,7 @@ from oncall.config.oncall_config import OncallConfig
 from oncall.core.errors import Unreadable
 from oncall.core.notices.page_words import clocks_apart, rows_spoilt
 from oncall.usecases.changed_connections import WRONG, noted_connections
-from oncall.usecases.channel_health import DAG_FILES, HEARING, UNCHECKED, refusals_of
+from oncall.usecases.channel_health import DAG_FILES, DAG_IDS, HEARING, UNCHECKED, refusals_of
 from oncall.usecases.current_config import config_in_force
 from oncall.usecases.heartbeat import HEARTBEATS, refused
 from oncall.usecases.history import IncidentRecord, Published
@@ -35,7 +35,7 @@ T = TypeVar("T")
 HISTORY = dt.timedelta(days=91)
 RESTATED = dt.timedelta(days=28)
 MOST_INCIDENTS = 200  # of a team, on average
-WARNED = (HEARING, UNCHECKED, ODD_CLOCKS, WRONG, SLA_WATCH_LOOKED, DAG_FILES)
+WARNED = (HEARING, UNCHECKED, ODD_CLOCKS, WRONG, SLA_WATCH_LOOKED, DAG_FILES, DAG_IDS)
 NOTES = (PUBLISHED, BLIND, LOOKING, TICK, HEARTBEATS, *WARNED)
 
 
@@ -140,9 +140,10 @@ def _warnings(notes: Mapping[str, str], spoilt: int, at: dt.datetime) -> Iterato
     looked = noted(SLA_WATCH_LOOKED, notes.get(SLA_WATCH_LOOKED), instant, None)
     if looked and at - looked > SLA_WATCH_MISSED_AFTER:
         yield Trouble(SLA_WATCH, looked, "")
-    files: dict[str, Any] = noted(DAG_FILES, notes.get(DAG_FILES), state, {"said": False})
-    if files["said"]:
-        yield _trouble(DAG_FILES, notes[DAG_FILES])
+    for name in (DAG_FILES, DAG_IDS):
+        files: dict[str, Any] = noted(name, notes.get(name), state, {"said": False})
+        if files["said"]:
+            yield _trouble(name, notes[name])
     if spoilt:
         yield Trouble("incidents", None, rows_spoilt(spoilt))
 

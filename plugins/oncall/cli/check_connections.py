@@ -47,6 +47,7 @@ def ask(config: OncallConfig, contracts: DataContracts) -> CheckResult:
     """Ask all four connections. Never raises for what they answer."""
     # Only here: the other commands need neither databases nor HTTP.
     from oncall.adapters.airflow_plugins import say_whether_listeners_are_called, say_who_has_the_page
+    from oncall.adapters.dag_ids import say_ids_given_twice
     from oncall.adapters.http.connections import say_where_links_lead
     from oncall.adapters.opsgenie.check import OpsgenieCheck
     from oncall.adapters.postgres.check import LOADS, Database, made_by
@@ -54,6 +55,7 @@ def ask(config: OncallConfig, contracts: DataContracts) -> CheckResult:
     from oncall.adapters.postgres.oncall_db import SCHEMA
     from oncall.adapters.slack.check import SlackCheck
     from oncall.airflow.composition import base_url
+    from oncall.airflow.dag_files import ON_CALL_DAGS
 
     checked = CheckResult()
     people = {person.id: person for roster in config.rosters for person in roster.people.values()}.values()
@@ -81,6 +83,7 @@ def ask(config: OncallConfig, contracts: DataContracts) -> CheckResult:
     say_where_links_lead(checked, base_url())
     say_who_has_the_page(checked)
     say_whether_listeners_are_called(checked)
+    say_ids_given_twice(checked, [*config.pipelines, *ON_CALL_DAGS])
     return checked
 
 

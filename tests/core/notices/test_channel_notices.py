@@ -308,6 +308,21 @@ def test_that_a_dag_of_our_own_does_not_import_is_told_with_what_it_means() -> N
     assert said(broken).step != said(mended).step
 
 
+def test_that_two_files_define_one_dag_is_told_with_what_it_means() -> None:
+    """Which DAG and which files, and once more at the end of it."""
+    scene = a_scene("04:52")
+    twice = channel_notices.dag_ids_twice(scene, SINCE, "profit_etl: old.py and profit_etl.py")
+    once = channel_notices.dag_ids_once(scene, SINCE)
+    assert said(twice).title == f"Two files define one DAG since {scene.clock(SINCE)}"
+    assert said(twice).text == (
+        "profit_etl: old.py and profit_etl.py\nAirflow runs whichever it has read last: a run may be of the old one."
+        " Remove all but one."
+    )
+    assert said(once).title == "Each DAG is defined by one file again"
+    assert key(twice) == key(once) == "dag-ids:2026-11-23"
+    assert said(twice).step != said(once).step
+
+
 def test_that_one_of_the_two_does_not_look_is_told_with_what_it_means() -> None:
     """A thread a day; each time it begins and ends is told."""
     scene, later = a_scene("04:52"), SINCE + dt.timedelta(seconds=1)

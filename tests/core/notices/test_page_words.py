@@ -99,6 +99,14 @@ BROKEN = [
         ),
     ),
     (
+        page_words.does_not_work("dag_ids", at("03:58"), "profit_etl: old.py and profit_etl.py", SAY),
+        "Two files define one DAG since 03:58",
+        (
+            "Airflow runs whichever it has read last: a run may be of the old one. Remove all but one.",
+            "profit_etl: old.py and profit_etl.py",
+        ),
+    ),
+    (
         page_words.does_not_work("connection opsgenie_default", None, "no host", SAY),
         "The connection opsgenie_default cannot be used as it is written now",
         (

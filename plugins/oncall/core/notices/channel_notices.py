@@ -18,6 +18,7 @@ from oncall.core.notices.page_words import (
     LOOKS,
     NO_LOOK_OF_SLA_WATCH,
     NOT_STARTED,
+    ONE_OF_TWO,
     WATCHER_PAGES,
 )
 from oncall.core.promises.evaluation import PromiseStatus
@@ -142,6 +143,18 @@ def dag_files_broken(scene: Scene, since: dt.datetime, told: str) -> Notificatio
     """DAGs of the on-call system itself do not import. `told`: which, and why."""
     title = f"A DAG of the on-call system does not import since {scene.clock(since)}"
     return _chat(scene, "dag-files", f"broken:{since.isoformat()}", title, [told, NOT_STARTED])
+
+
+def dag_ids_twice(scene: Scene, since: dt.datetime, told: str) -> Notification:
+    """Several files define one DAG. `told`: which DAGs, and which files."""
+    title = f"Two files define one DAG since {scene.clock(since)}"
+    return _chat(scene, "dag-ids", f"twice:{since.isoformat()}", title, [told, ONE_OF_TWO])
+
+
+def dag_ids_once(scene: Scene, since: dt.datetime) -> Notification:
+    """`since`: when two were seen first."""
+    title = "Each DAG is defined by one file again"
+    return _chat(scene, "dag-ids", f"once:{since.isoformat()}", title, [])
 
 
 def dag_files_mended(scene: Scene, since: dt.datetime) -> Notification:

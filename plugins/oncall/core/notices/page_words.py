@@ -30,6 +30,7 @@ NO_LOOK_OF_SLA_WATCH = (
     " start either. Or its run cannot reach oncall_db."
 )
 NOT_STARTED = "Until it does Airflow starts no run of it."
+ONE_OF_TWO = "Airflow runs whichever it has read last: a run may be of the old one. Remove all but one."
 WATCHER_PAGES = "The watcher looks, and pages as ever."
 _CHECK = "First: python -m oncall check --connections names what to mend."
 _WITHOUT = {
@@ -62,6 +63,7 @@ _WARNINGS = {
         "A DAG of the on-call system does not import",
         f"{NOT_STARTED} First: mend its file; Airflow's home page shows the whole error.",
     ),
+    "dag_ids": ("Two files define one DAG", ONE_OF_TWO),
     "incidents": (
         "An open incident in oncall_db does not tell of what it is",
         "It is passed over: nobody is called for it. Each late report has an incident of its own."

@@ -1,0 +1,93 @@
+"""Which DAG files define a DAG of the same id: Airflow runs whichever it has read last, and says nothing of it.
+
+A copy kept beside the original ("profit_etl_old.py") is enough: one night runs the old one.
+"""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from airflow.utils.file import list_py_file_paths
+
+from oncall.core.check_result import CheckResult
+
+# By which calls a file says the id of a DAG: Airflow's class and decorator, and what our own files read it by.
+DEFINES = {"DAG", "dag", "terms_of"}
+LONGEST_FILE = 1_000_000  # bytes
+
+
+def defined_twice(folder: Path, dag_ids: Collection[str]) -> dict[str, str]:
+    """By id, of these, the files that define it, as words; only where there are several. Executes nothing.
+
+    An id is seen where it is written out in the call, or stands in a constant of the module; of zip archives nothing
+    is seen. What `.airflowignore` leaves out does not count.
+    """
+    files: dict[str, list[str]] = defaultdict(list)
+    for path in sorted(list_py_file_paths(folder)):
+        for dag_id in _ids(Path(path), dag_ids):
+            files[dag_id].append(str(Path(path).relative_to(folder)))
+    return {dag_id: " and ".join(found) for dag_id, found in files.items() if len(found) > 1}
+
+
+def say_ids_given_twice(checked: CheckResult, dag_ids: Collection[str]) -> None:
+    """The same for `check --connections`, of the DAGs folder of this machine."""
+    from airflow.configuration import conf
+
+    folder = Path(conf.get_mandatory_value("core", "dags_folder"))
+    if not folder.is_dir():
+        checked.unasked.append(f"DAG files: this machine has no folder {folder}")
+        return
+    twice = defined_twice(folder, dag_ids)
+    for dag_id, found in twice.items():
+        write = "one file: Airflow runs whichever it has read last (.airflowignore may name the other)"
+        checked.wrong(str(folder), f"DAG {dag_id}", f"defined by {found}", write)
+    if not twice:
+        checked.good.append(f"DAG files in {folder}: each id in one")
+
+
+def _ids(path: Path, dag_ids: Collection[str]) -> set[str]:
+    with suppress(OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        text = path.read_bytes()
+        if len(text) <= LONGEST_FILE and any(dag_id.encode() in text for dag_id in dag_ids):
+            with warnings.catch_warnings():  # of an odd escape in somebody else's file
+                warnings.simplefilter("ignore")
+                return {*_defined(ast.parse(text))} & {*dag_ids}
+    return set()
+
+
+def _defined(module: ast.Module) -> Iterator[str]:
+    constants = {
+        target.id: node.value
+        for node in module.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    for node in ast.walk(module):
+        if isinstance(node, ast.FunctionDef):
+            for decorator in node.decorator_list:
+                called = decorator if isinstance(decorator, ast.Call) else None
+                if _name(called.func if called else decorator) == "dag" and not (called and _written(called)):
+                    yield node.name
+        elif isinstance(node, ast.Call) and _name(node.func) in DEFINES:
+            written = _written(node)
+            if isinstance(written, ast.Name):
+                written = constants.get(written.id)
+            for part in ast.walk(written) if written else ():  # one of two, where a condition says which
+                if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                    yield part.value
+
+
+def _written(call: ast.Call) -> ast.expr | None:
+    """The argument that says the id."""
+    named = (keyword.value for keyword in call.keywords if keyword.arg == "dag_id")
+    return call.args[0] if call.args else next(named, None)
+
+
+def _name(function: ast.expr) -> str:
+    return getattr(function, "id", "") or getattr(function, "attr", "")

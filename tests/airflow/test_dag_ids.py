@@ -1,0 +1,157 @@
+"""Two DAG files that define one id: Airflow runs whichever it has read last, so somebody is told."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from oncall.adapters import dag_ids
+from oncall.adapters.dag_ids import defined_twice, say_ids_given_twice
+from oncall.adapters.postgres.oncall_db import OncallDb
+from oncall.airflow.composition import Wiring
+from oncall.airflow.dag_files import watch_dag_ids
+from oncall.airflow.page_reading import PageReading
+from oncall.airflow.run_once import send_once
+from oncall.core.check_result import CheckResult
+from oncall.usecases import channel_health
+from oncall.web.views.banners import banners
+
+REPOSITORY = Path(__file__).parents[2]
+ZONE = dt.timezone(dt.timedelta(hours=7))
+OURS = (REPOSITORY / "dags/profit_etl.py").read_text()
+COPIES = {
+    "a copy of our file": OURS,
+    "an id as it stands": 'from airflow.sdk import DAG\nwith DAG("profit_etl"):\n    ...\n',
+    "an id by its name": "import airflow.sdk as af\naf.DAG(schedule=None, dag_id='profit_etl')\n",
+    "a constant": 'from airflow.sdk import DAG\nNAME = "profit_etl"\ndag = DAG(NAME)\n',
+    "a function": "from airflow.sdk import dag\n@dag(schedule=None)\ndef profit_etl(): ...\nprofit_etl()\n",
+    "a bare decorator": "from airflow.sdk import dag\n@dag\ndef profit_etl(): ...\nprofit_etl()\n",
+    "a named function": "from airflow.sdk import dag\n@dag('profit_etl')\ndef nightly(): ...\nnightly()\n",
+    "one of two": 'from airflow.sdk import DAG\nDAG("profit_etl" if True else "x")\n',
+    "an odd escape": 'from airflow.sdk import DAG\nx = "\\d"\nDAG("profit_etl")\n',
+}
+NO_COPIES = {
+    "a comment": '# from airflow.sdk import DAG: as DAG("profit_etl")\n',
+    "another DAG that waits for it": (
+        'from airflow.sdk import DAG\nwith DAG("mine"):\n    ExternalTaskSensor(external_dag_id="profit_etl")\n'
+    ),
+    "a function of another id": (
+        "from airflow.sdk import dag\n@dag('mine')\ndef profit_etl(): ...\nprofit_etl()\n"
+    ),
+    "a task of that name": "from airflow.sdk import dag, task\n@task\ndef profit_etl(): ...\n",
+    "what is no Python": 'from airflow.sdk import DAG\nDAG("profit_etl"\n',
+    "what is no text": b"airflow dag profit_etl \x00\xff\xfe",
+    "an id that is made": 'from airflow.sdk import DAG\nDAG("profit" + "_etl")  # profit_etl\n',
+    "what is nested beyond measure": "airflow_dag = profit_etl = " + "(" * 5000 + ")" * 5000,
+}
+
+
+@pytest.fixture
+def dags(tmp_path: Path) -> Path:
+    """A folder of DAG files with ours in it."""
+    folder = tmp_path / "dags"
+    folder.mkdir()
+    (folder / "profit_etl.py").write_text(OURS)
+    return folder
+
+
+@pytest.mark.parametrize("text", COPIES.values(), ids=COPIES)
+def test_a_second_file_of_the_same_id_is_seen(dags: Path, text: str) -> None:
+    """In a folder beside it, too."""
+    (dags / "old").mkdir()
+    (dags / "old/profit.py").write_text(text)
+    assert defined_twice(dags, ["profit_etl", "growth_etl"]) == {
+        "profit_etl": "old/profit.py and profit_etl.py"
+    }
+
+
+@pytest.mark.parametrize("text", NO_COPIES.values(), ids=NO_COPIES)
+def test_a_file_that_only_speaks_of_the_id_defines_it_not(dags: Path, text: str | bytes) -> None:
+    """Nor is anything raised by a file that Python cannot read."""
+    (dags / "other.py").write_bytes(text if isinstance(text, bytes) else text.encode())
+    assert defined_twice(dags, ["profit_etl"]) == {}
+
+
+def test_what_airflow_is_told_to_ignore_does_not_count(dags: Path) -> None:
+    """A link that leads nowhere, and a folder that is not there, are no files."""
+    (dags / "old.py").write_text(OURS)
+    (dags / ".airflowignore").write_text("old.py\n")
+    (dags / "gone.py").symlink_to(dags / "nowhere.py")
+    assert defined_twice(dags, ["profit_etl"]) == {}
+    assert defined_twice(dags / "nowhere", ["profit_etl"]) == {}
+
+
+def test_our_own_files_define_each_id_once() -> None:
+    """All eight are seen, or a copy of one of them would not be."""
+    ours = [path.stem for path in (REPOSITORY / "dags").glob("*.py")]
+    assert defined_twice(REPOSITORY / "dags", ours) == {}
+    for path in (REPOSITORY / "dags").glob("*.py"):
+        assert path.stem in dag_ids._ids(path, ours)
+
+
+def test_check_names_both_files(dags: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the DAGs folder that this machine's Airflow reads; a machine that has none is not blamed."""
+    monkeypatch.setenv("AIRFLOW__CORE__DAGS_FOLDER", str(dags))
+    say_ids_given_twice(good := CheckResult(), ["profit_etl", "sla_watch"])
+    assert (good.good, good.problems) == ([f"DAG files in {dags}: each id in one"], [])
+    (dags / "sla_watch_old.py").write_text((REPOSITORY / "dags/sla_watch.py").read_text())
+    (dags / "sla_watch.py").write_text((REPOSITORY / "dags/sla_watch.py").read_text())
+    say_ids_given_twice(bad := CheckResult(), ["profit_etl", "sla_watch"])
+    [problem] = bad.problems
+    assert (problem.key, problem.found) == (
+        "DAG sla_watch",
+        "defined by sla_watch.py and sla_watch_old.py",
+    )
+    monkeypatch.setenv("AIRFLOW__CORE__DAGS_FOLDER", str(dags / "nowhere"))
+    say_ids_given_twice(none := CheckResult(), ["profit_etl", "sla_watch"])
+    assert (none.good, none.problems, len(none.unasked)) == ([], [], 1)
+
+
+def test_two_files_are_told_once_and_so_is_the_end(
+    site: Any, airflow_auth: None, dags: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the chat and in red on the page; what is there for a moment only, as in a deployment, is no news."""
+    OncallDb.install(Wiring().store())
+    ti = SimpleNamespace(bundle_instance=SimpleNamespace(name="dags-folder", version=None, path=dags))
+
+    def told() -> list[str]:
+        watch_dag_ids(ti)
+        send_once(Wiring(), Wiring().services())
+        return [message.text for message in site.inbox.messages()]
+
+    copy = dags / "profit_old.py"
+    copy.write_text(OURS)
+    assert told() == []
+    copy.unlink()
+    assert told() == []
+    copy.write_text(OURS)
+    assert told() == []
+    monkeypatch.setattr(channel_health.note_trouble, "__defaults__", (dt.timedelta(0),))
+    time.sleep(0.01)
+    [first] = told()
+    assert first.startswith("Two files define one DAG since")
+    [message] = site.inbox.messages()
+    assert "profit_etl: profit_etl.py and profit_old.py" in str(message.blocks)
+    shown = [
+        banner
+        for banner in banners(PageReading(Wiring()).read(dt.datetime.now(ZONE)))
+        if banner.kind == "warning"
+    ]
+    assert [banner.title.partition(" since")[0] for banner in shown] == ["Two files define one DAG"]
+    assert told() == [first]
+    copy.unlink()
+    assert told()[1:] == ["Each DAG is defined by one file again"]
+
+
+def test_a_task_without_a_bundle_or_a_store_disturbs_nothing(
+    dags: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes after the look: nothing of it may fail the run."""
+    watch_dag_ids(SimpleNamespace())
+    monkeypatch.setenv("AIRFLOW_CONN_ONCALL_DB", "postgres://nobody@127.0.0.1:1/none")
+    watch_dag_ids(SimpleNamespace(bundle_instance=SimpleNamespace(name="b", version=None, path=dags)))
