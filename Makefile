@@ -58,7 +58,7 @@ rota: $(READY) ## the rota of the next eight weeks
 incidents: $(READY) ## the open incidents of the running stack and how they stand
 	@eval "$$($(BIN)/python -m sandbox env)" && $(BIN)/python -m oncall incidents
 
-test: $(READY) ## in nine to thirteen minutes: every test that needs no whole stack, on a real PostgreSQL and over real HTTP
+test: $(READY) ## in seven to thirteen minutes: every test that needs no whole stack, on a real PostgreSQL and over real HTTP
 	@sandbox/test.sh quick
 
 test-stack: $(READY) ## in six to ten more: whole stacks, a real browser, and faults in running parts
