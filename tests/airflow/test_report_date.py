@@ -46,7 +46,7 @@ def test_otherwise_it_is_the_business_day_before(run_after: str, expected: dt.da
 
 
 @pytest.mark.parametrize(
-    "wrong", ["yesterday", "20/11/2026", "20261120", "2026-W47-5", "2026-02-30", "", None, 20261120]
+    "wrong", ["yesterday", "20/11/2026", "20261120", "2026-W47-5", "2026-02-30", " ", 0, False, 20261120]
 )
 def test_a_date_that_is_none_is_refused_with_the_way_to_write_it(wrong: Any) -> None:
     """Nobody wants the wrong day replaced because of a misspelt one."""
@@ -54,6 +54,14 @@ def test_a_date_that_is_none_is_refused_with_the_way_to_write_it(wrong: Any) -> 
         NoReportDate, match="'report_date' in its conf; write a report date such as 2026-11-20"
     ):
         report_date(context(conf={"report_date": wrong}), ZONE)
+
+
+@pytest.mark.parametrize("key", ["report_date", "date", "ds"])
+@pytest.mark.parametrize("blank", ["", None])
+def test_a_field_that_nobody_filled_in_names_no_day(key: str, blank: Any) -> None:
+    """A run that was refused for it was watched as yesterday's, and paged somebody for its failure."""
+    run = context(conf={key: blank}, run_after=dt.datetime.fromisoformat("2026-11-22T16:59:59Z"))
+    assert report_date(run, ZONE) == watched_date(run["dag_run"], ZONE) == dt.date(2026, 11, 21)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import reprlib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from oncall.core.errors import OncallError
@@ -30,11 +30,11 @@ class NoReportDate(OncallError):
     """A run names its report date in words that are no date, or in a place that is none."""
 
 
-# What the form of a DAG with params sends for a field that nobody has filled in.
+# What the form of a DAG with params sends for a field that nobody has filled in: it names no day.
 BLANK = (None, "")
 
 
-def report_date(context: Mapping[str, Any], zone: dt.tzinfo, nothing: Collection[object] = ()) -> dt.date:
+def report_date(context: Mapping[str, Any], zone: dt.tzinfo) -> dt.date:
     """The report date of the run in `context` (Airflow's template context): the first of
 
     1. its partition key (scheduled runs, backfills, runs started by a base model, manual runs through the API),
@@ -44,13 +44,12 @@ def report_date(context: Mapping[str, Any], zone: dt.tzinfo, nothing: Collection
     Raises NoReportDate when 1 or 2 is there and is no date such as 2026-11-20 or one that no report can be about
     (before 2000, more than 366 days ahead), and when 3 would have to guess: somebody
     started the run with the logical date of another day, or a day under another name, and would see yesterday replaced.
-    `nothing`: what in its conf says nothing.
     """
     run = context["dag_run"]
     today = _day_of(run.run_after, zone)
     if run.partition_key:
         return _date(run.partition_key, "its partition key", today + AHEAD)
-    conf = {key: said for key, said in (run.conf or {}).items() if said not in nothing}
+    conf = {key: said for key, said in (run.conf or {}).items() if said not in BLANK}
     if CONF_KEY in conf:
         return _date(conf[CONF_KEY], f"{CONF_KEY!r} in its conf", today + AHEAD)
     if misspelt := next((key for key in conf if re.sub("[^a-z]", "", str(key).lower()) in MEANT), None):
@@ -72,11 +71,10 @@ def watched_date(run: Any, zone: dt.tzinfo) -> dt.date:
 
     A DAG that somebody else wrote may be partitioned by hours or by regions: a run that its timetable or an asset has
     started is then about the business day before, like any other; one that another DAG's task has started, with the
-    logical date of that DAG, about the day of it. Raises NoReportDate for what a person started so. It may have params,
-    of which a field that nobody filled in names no day.
+    logical date of that DAG, about the day of it. Raises NoReportDate for what a person started so.
     """
     try:
-        return report_date({"dag_run": run}, zone, nothing=BLANK)
+        return report_date({"dag_run": run}, zone)
     except NoReportDate:
         if run.run_type not in UNATTENDED:
             raise
