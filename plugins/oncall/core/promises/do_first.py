@@ -11,12 +11,17 @@ _LOOK_FOR = "look for a free slot in the pool, then for a live scheduler and wor
 _THEN_START = "Then start the day by hand."
 # The schedule makes up for the run it has missed, as soon as it can.
 _OR_START = "No run of it within a minute: start the day by hand."
+# Airflow pauses a DAG too, after as many failed runs as `max_consecutive_failed_dag_runs` says.
+_PAUSED_BY = (
+    "Its audit log in Airflow tells who paused it (Scheduler: Airflow itself, after failed runs):"
+    " do not wait for the answer."
+)
 # By a cause's kind, a sentence a line.
 _KNOWN: dict[Kind, str] = {
     "paused, its DAG gone": "bring the DAG's file back, or revert the last deploy; then unpause the {dags}.\n"
     + _OR_START,
     "paused, import error": "mend the DAG's file, or revert the last deploy; then unpause the {dags}.\n" + _OR_START,
-    "paused": "unpause the {dags}. Ask who paused it, but do not wait for the answer.\n" + _OR_START,
+    "paused": "unpause the {dags}. " + _PAUSED_BY + "\n" + _OR_START,
     "DAG gone": "bring the DAG's file back, or revert the last deploy.\n" + _OR_START,
     "import error": "mend the DAG's file, or revert the last deploy.\n" + _OR_START,
     "no scheduler": "look whether the scheduler and the DAG processor run, and restart what does not.\n" + _OR_START,
@@ -35,7 +40,7 @@ _KNOWN: dict[Kind, str] = {
     "An error that passes, such as a broken connection: wait for that try.\n"
     "An error that stays, such as a missing column or a full disk: do not wait, read *Failed* now.",
     "paused on its way": "unpause the {dags}: the run goes on by itself then. Start no second one beside it.\n"
-    "Ask who paused it, but do not wait for the answer.",
+    + _PAUSED_BY,
     "unheard": "look in Airflow whether a task of it runs.\n"
     f"None does: {_LOOK_FOR}.\n"
     "One does: it hangs before its first line. Clear it, once.",
