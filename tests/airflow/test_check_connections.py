@@ -15,7 +15,7 @@ from oncall.airflow.composition import base_url
 from oncall.cli.main import main
 from oncall.core.check_result import CheckResult
 from sandbox.inbox.testing import RunningInbox
-from tests.airflow.conftest_site import Site
+from tests.airflow.conftest_site import REPOSITORY, Site
 
 
 @pytest.fixture
@@ -46,9 +46,10 @@ def woken(inbox: RunningInbox) -> list[Any]:
 
 
 def test_when_all_is_in_order_nothing_is_to_mend_and_nobody_hears_of_it(
-    whole: Site, capsys: pytest.CaptureFixture[str]
+    whole: Site, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each thing that was asked is told; only reads went out."""
+    monkeypatch.setenv("AIRFLOW__CORE__DAGS_FOLDER", str(REPOSITORY / "dags"))
     answer = checked(whole, capsys, 0)
     assert answer["problems"] == []
     said = "\n".join(answer["good"])
@@ -56,6 +57,7 @@ def test_when_all_is_in_order_nothing_is_to_mend_and_nobody_hears_of_it(
         "connection oncall_db: database", "connection warehouse: table investor.publications",
         "upstream table master.loads", "the key is taken", "heartbeat investor-sla-watch", "user de-001@example.com",
         "the token is taken", "scope chat:write", "channel #de-oncall", "user group S0DEONCALL", "member U0DE001",
+        f"DAG files in {REPOSITORY / 'dags'}: each id in one",
     ):  # fmt: skip
         assert part in said
     assert woken(whole.inbox) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import runpy
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +13,6 @@ import pytest
 
 from oncall.adapters import dag_ids
 from oncall.adapters.dag_ids import defined_twice, say_ids_given_twice
-from oncall.adapters.postgres.oncall_db import OncallDb
 from oncall.airflow.composition import Wiring
 from oncall.airflow.dag_files import watch_dag_ids
 from oncall.airflow.page_reading import PageReading
@@ -48,6 +48,7 @@ NO_COPIES = {
     "what is no text": b"airflow dag profit_etl \x00\xff\xfe",
     "an id that is made": 'from airflow.sdk import DAG\nDAG("profit" + "_etl")  # profit_etl\n',
     "what is nested beyond measure": "airflow_dag = profit_etl = " + "(" * 5000 + ")" * 5000,
+    "what is longer than Python follows": "airflow_dag = profit_etl = 1" + "+1" * 100_000,
 }
 
 
@@ -116,11 +117,11 @@ def test_two_files_are_told_once_and_so_is_the_end(
     site: Any, airflow_auth: None, dags: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the chat and in red on the page; what is there for a moment only, as in a deployment, is no news."""
-    OncallDb.install(Wiring().store())
+    look = runpy.run_path(str(REPOSITORY / "dags/sla_watch.py"))["look"].function
     ti = SimpleNamespace(bundle_instance=SimpleNamespace(name="dags-folder", version=None, path=dags))
 
     def told() -> list[str]:
-        watch_dag_ids(ti)
+        look(ti)
         send_once(Wiring(), Wiring().services())
         return [message.text for message in site.inbox.messages()]
 
@@ -144,6 +145,10 @@ def test_two_files_are_told_once_and_so_is_the_end(
     ]
     assert [banner.title.partition(" since")[0] for banner in shown] == ["Two files define one DAG"]
     assert told() == [first]
+    (dags / "sla_watch.py").write_text((REPOSITORY / "dags/sla_watch.py").read_text())
+    copy.write_text((REPOSITORY / "dags/sla_watch.py").read_text())
+    assert told() == [first], "another pair is no news"
+    assert "sla_watch: profit_old.py and sla_watch.py" in str(Wiring().store().get_note("dag_ids"))
     copy.unlink()
     assert told()[1:] == ["Each DAG is defined by one file again"]
 

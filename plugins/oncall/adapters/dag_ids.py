@@ -6,7 +6,6 @@ A copy kept beside the original ("profit_etl_old.py") is enough: one night runs 
 from __future__ import annotations
 
 import ast
-import warnings
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from contextlib import suppress
@@ -18,7 +17,6 @@ from oncall.core.check_result import CheckResult
 
 # By which calls a file says the id of a DAG: Airflow's class and decorator, and what our own files read it by.
 DEFINES = {"DAG", "dag", "terms_of"}
-LONGEST_FILE = 1_000_000  # bytes
 
 
 def defined_twice(folder: Path, dag_ids: Collection[str]) -> dict[str, str]:
@@ -53,10 +51,8 @@ def say_ids_given_twice(checked: CheckResult, dag_ids: Collection[str]) -> None:
 def _ids(path: Path, dag_ids: Collection[str]) -> set[str]:
     with suppress(OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         text = path.read_bytes()
-        if len(text) <= LONGEST_FILE and any(dag_id.encode() in text for dag_id in dag_ids):
-            with warnings.catch_warnings():  # of an odd escape in somebody else's file
-                warnings.simplefilter("ignore")
-                return {*_defined(ast.parse(text))} & {*dag_ids}
+        if any(dag_id.encode() in text for dag_id in dag_ids):
+            return {*_defined(ast.parse(text))} & {*dag_ids}
     return set()
 
 
