@@ -5,9 +5,12 @@ with used as materialized (
     select
         session.customer_id,
         session.feature,
-        ln(1 + greatest(coalesce(session.duration_s, 0), 0)::float8) as seconds
+        ln(1 + greatest(session.duration_s, 0)::float8) as seconds
     from master.sessions as session
-    where session.started_at >= %(day_start)s::timestamptz and session.started_at < %(day_end)s::timestamptz
+    where
+        session.started_at >= %(day_start)s::timestamptz
+        and session.started_at < %(day_end)s::timestamptz
+        and session.duration_s is not null -- one that is still running lasts for nobody knows how long
 ),
 
 -- With the channel of each: put under one another, not joined. Of a day that is new the planner expects no row, and would
@@ -27,11 +30,15 @@ by_customer as (
 
 select %(report)s, %(report_date)s::date, typical.measure, typical.part, 'typical', typical.amount, 1, typical.rows
 from (
-    select 'seconds_by_feature' as measure, used.feature as part, exp(avg(used.seconds)) as amount, count(*) as rows
+    select 'session_seconds_by_feature' as measure, used.feature as part, exp(avg(used.seconds)) as amount, count(*) as rows
     from used
     group by used.feature
     union all
-    select 'seconds_by_channel', by_customer.channel, exp(sum(by_customer.seconds) / sum(by_customer.rows)), sum(by_customer.rows)
+    select
+        'session_seconds_by_channel',
+        by_customer.channel,
+        exp(sum(by_customer.seconds) / sum(by_customer.rows)),
+        sum(by_customer.rows)
     from by_customer
     where by_customer.rows > 0
     group by by_customer.channel
