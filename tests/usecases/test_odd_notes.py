@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import socket
 from dataclasses import replace
 from typing import Any
 
@@ -12,14 +14,16 @@ from hypothesis import strategies as st
 from oncall.adapters.postgres.database import connect_to
 from oncall.adapters.postgres.lasting_connections import LastingConnection
 from oncall.adapters.postgres.oncall_db import OncallDb
+from oncall.core.clocks import OWN, Agreed
 from oncall.core.errors import DeliveryFailed
+from oncall.core.incidents.wording import Scene
 from oncall.core.message import Message
 from oncall.core.promises.facts import Load, Publication, Task
 from oncall.usecases.channel_health import HEARING
 from oncall.usecases.notes import instant, noted, state
 from oncall.usecases.ports import EvaluationInputs
 from oncall.usecases.promise_statuses import PUBLISHED, Known, publications_text
-from oncall.usecases.timekeeping import ODD_CLOCKS, noted_clocks
+from oncall.usecases.timekeeping import ODD_CLOCKS, note_clocks, noted_clocks
 from oncall.usecases.watch_record import HOSTS, PROMISED, SINCE
 from tests.usecases.conftest_night import DAY, Night, at
 
@@ -78,8 +82,34 @@ def test_what_fails_is_read_as_it_was_noted() -> None:
     assert state(good) == {"since": "2026-11-23T05:00:00+07:00", "said": True, "reason": "403"}
     nothing: dict[str, Any] = {}
     assert noted("channel:pager", '{"said": true}', state, nothing) == {}
-    assert noted_clocks('{"warehouse": 600}') == {"warehouse": 600}
-    assert noted_clocks('{"warehouse": "far"}') == {}
+    warehouse = '{"warehouse": ["%s", "2026-11-22T21:00:00+00:00"]}'
+    assert noted_clocks(warehouse % "-600", at("05:00")) == {"warehouse": -600}
+    assert noted_clocks(warehouse % "-600", at("05:00") + dt.timedelta(days=1)) == {}, "seen an hour before"
+    assert noted_clocks(warehouse % "far", at("05:00")) == {}
+    assert noted_clocks('{"warehouse": 600}', at("05:00")) == {}, "as an earlier release noted it"
+
+
+def test_a_wrong_clock_is_known_until_it_is_right_or_its_host_is_gone(night: Night) -> None:
+    """A pod with a wrong clock was deleted: the page told of it for ever."""
+
+    def look(clock: dt.datetime, **ahead_s: int) -> list[str]:
+        odd = {OWN if name == "pod" else name: dt.timedelta(seconds=s) for name, s in ahead_s.items()}
+        said = len(night.chat.posts)
+        scene = Scene(night.config.roster, night.links, clock)
+        note_clocks(night.store, scene, Agreed(clock, odd), {"warehouse": None})
+        night.send(clock.time().isoformat())
+        return [message.title for message, _ in night.chat.posts[said:]]
+
+    def known(clock: dt.datetime) -> dict[str, int]:
+        return noted_clocks(night.store.get_note(ODD_CLOCKS), clock)
+
+    pod, five, hour = f"host {socket.gethostname()}", at("05:00"), dt.timedelta(hours=1)
+    assert len(look(five, pod=600, warehouse=-90)) == 2
+    assert look(five + hour, pod=660, warehouse=-90) == []
+    assert known(five + 24.5 * hour) == {pod: 600, "warehouse": -90}
+    assert len(look(five + 2 * hour, warehouse=-90)) == 1
+    assert known(five + 2 * hour) == {"warehouse": -90}
+    assert look(five + 3 * hour, warehouse=-95) == []
 
 
 def test_a_report_that_the_rules_fail_on_stops_no_other(night: Night) -> None:

@@ -135,7 +135,7 @@ def _warnings(notes: Mapping[str, str], spoilt: int, at: dt.datetime) -> Iterato
         yield Trouble("history", None, unchecked)
     for name, reason in noted_connections(notes.get(WRONG)).items():
         yield Trouble(f"connection {name}", None, reason)
-    for name, ahead_s in noted_clocks(notes.get(ODD_CLOCKS)).items():
+    for name, ahead_s in noted_clocks(notes.get(ODD_CLOCKS), at).items():
         yield Trouble(name, None, clocks_apart(ahead_s))
     looked = noted(SLA_WATCH_LOOKED, notes.get(SLA_WATCH_LOOKED), instant, None)
     if looked and at - looked > SLA_WATCH_MISSED_AFTER:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import socket
 import time
 from collections.abc import Callable, Mapping
@@ -15,12 +14,13 @@ from oncall.core.errors import OncallError
 from oncall.core.incidents.incident import Plan
 from oncall.core.incidents.wording import Scene
 from oncall.core.notices.channel_notices import clock_right, clock_wrong
-from oncall.usecases.notes import mapping, noted, say_once
+from oncall.usecases.notes import ByHost, by_host, dumped, noted, say_once
 from oncall.usecases.ports import Store
 
 log = structlog.get_logger(__name__)
 
-ODD_CLOCKS = "odd_clocks"  # under which the store keeps the clocks that are wrong: name → seconds ahead
+ODD_CLOCKS = "odd_clocks"  # the clocks that are wrong in the store: seconds ahead, and seen so in which hour
+FORGOTTEN_AFTER = dt.timedelta(days=1)
 
 
 def utc_now() -> dt.datetime:
@@ -60,23 +60,33 @@ def read_clocks(others: Mapping[str, Callable[[], dt.datetime]]) -> Agreed:
     return Agreed(agreed.at + dt.timedelta(seconds=time.monotonic() - began), agreed.odd)
 
 
-def noted_clocks(text: str | None) -> dict[str, int]:
-    """The clocks that were found wrong: by how many seconds they are ahead (negative: behind)."""
-    return noted(ODD_CLOCKS, text, lambda said: {str(k): int(v) for k, v in mapping(said).items()}, {})
+def noted_clocks(text: str | None, at: dt.datetime) -> dict[str, int]:
+    """The clocks that are known to be wrong: by how many seconds they are ahead (negative: behind)."""
+    return {
+        name: int(ahead) for name, (ahead, _) in _known(text, at).items() if ahead.lstrip("-").isdecimal()
+    }
 
 
 def note_clocks(store: Store, scene: Scene, agreed: Agreed, read: Mapping[str, object]) -> None:
     """Say once of each clock that it is wrong, and when it is right again. `read`: the clocks that were asked."""
     mine = {name: (f"host {socket.gethostname()}" if name == OWN else name) for name in (OWN, *read)}
     odd = {mine[name]: round(ahead.total_seconds()) for name, ahead in agreed.odd.items()}
+    hour = scene.at.replace(minute=0, second=0, microsecond=0)
 
     def change(text: str) -> tuple[str, Plan]:
-        known = noted_clocks(text)
-        new = {name: ahead for name, ahead in odd.items() if name not in known}
+        known = _known(text, scene.at)
         right = [name for name in mine.values() if name in known and name not in odd]
-        owed = [clock_wrong(scene, name, ahead) for name, ahead in new.items()]
+        owed = [clock_wrong(scene, name, ahead) for name, ahead in odd.items() if name not in known]
         owed += [clock_right(scene, name) for name in right]
-        kept = {name: ahead for name, ahead in known.items() if name not in right}
-        return json.dumps({**kept, **new}) if owed else text, Plan(owed=tuple(owed))
+        kept = {name: said for name, said in known.items() if name not in right}
+        seen = {name: (kept[name][0] if name in kept else str(ahead), hour) for name, ahead in odd.items()}
+        return dumped({**kept, **seen}), Plan(owed=tuple(owed))
 
     say_once(store, scene, ODD_CLOCKS, change)
+
+
+def _known(text: str | None, at: dt.datetime) -> ByHost:
+    """A host may be gone for good, as a pod is: it does not tell of its clock again."""
+    nobody: ByHost = {}
+    said = noted(ODD_CLOCKS, text, by_host, nobody)
+    return {name: known for name, known in said.items() if abs(at - known[1]) < FORGOTTEN_AFTER}
