@@ -327,7 +327,7 @@ def of_one_customer(product: str, price: str, lines: int, country: str = "VN") -
     [
         of_one_customer("n % 200 + 1", "0", 399),
         "insert into master.products (product_id, category, unit_cost, updated_at) values (999, 'by_hand', 1, '2026-11-21 01:00+07');"
-        + of_one_customer("999", "40000", 1, "TH"),
+        + of_one_customer("999", "6000", 1, "TH"),
         "insert into master.order_lines (order_id, line_no, product_id, quantity, unit_price, discount, updated_at)"
         " select order_id, 500, product_id, (40000 / unit_cost)::integer, 0, 0, '2026-11-21 01:00+07' from master.order_lines"
         f" join master.products using (product_id) where line_no = 1 and order_id = (select min(order_id) from"
@@ -339,6 +339,21 @@ def test_what_one_customer_buys_is_not_what_a_thing_is_as_a_rule(a_day: Any, bou
     """Samples in one order of a hotel, a cabinet that is made to measure, what is left of an article as a gift."""
     change(a_day, bought)
     assert failed(a_day, PROFIT, DAY) == {}
+
+
+@pytest.mark.parametrize(("pieces", "held"), [(200, False), (5000, True)])
+def test_a_line_that_is_much_of_the_days_money_is_asked_about(a_day: Any, pieces: int, held: bool) -> None:
+    """Pieces that slipped by three places tripled a day's revenue, which a Black Friday may do."""
+    first = (
+        "select order_id from master.orders where ordered_at >= '2026-11-20 00:00+07' and status <> 'cancelled'"
+        " order by order_id limit 1"
+    )
+    change(
+        a_day, f"update master.order_lines set quantity = {pieces} where line_no = 1 and order_id = ({first})"
+    )
+    found = failed(a_day, PROFIT, DAY)
+    assert list(found) == ["rare_lines_is_usual"] * held
+    assert not held or found["rare_lines_is_usual"].startswith("the dearest, by what was paid for it ")
 
 
 def test_days_that_were_counted_by_lines_are_not_compared_with(a_day: Any) -> None:

@@ -340,7 +340,15 @@ measured (measure, part, kind, amount, of_all, rows) as (
             case
                 when avg((lines.unit_price = lines.unit_cost and lines.unit_cost > 0)::integer) > 0.8 then count(*)
                 else 0
-            end as at_cost
+            end as at_cost,
+            -- As many of the lines as its share of the money.
+            coalesce(
+                round(
+                    count(*) * max(lines.listed - lines.discount) filter (where lines.stands)
+                    / nullif(sum(lines.listed - lines.discount) filter (where lines.stands), 0)
+                ),
+                0
+            ) as dearest
         from lines
     ) as sold
     cross join lateral (
@@ -413,6 +421,7 @@ measured (measure, part, kind, amount, of_all, rows) as (
             ('rare_lines', 'for nothing', 'rare', sold.for_nothing, sold.lines),
             ('rare_lines', 'without a cost', 'rare', sold.without_cost, sold.lines),
             ('rare_lines', 'at cost', 'rare', sold.at_cost, sold.lines),
+            ('rare_lines', 'the dearest, by what was paid for it', 'rare', sold.dearest, sold.lines),
             (
                 'lines_again', 'same article and money in one order', 'again',
                 (
