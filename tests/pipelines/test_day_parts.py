@@ -341,16 +341,28 @@ def test_what_one_customer_buys_is_not_what_a_thing_is_as_a_rule(a_day: Any, bou
     assert failed(a_day, PROFIT, DAY) == {}
 
 
-@pytest.mark.parametrize(("pieces", "held"), [(200, False), (5000, True)])
-def test_a_line_that_is_much_of_the_days_money_is_asked_about(a_day: Any, pieces: int, held: bool) -> None:
+@pytest.mark.parametrize(
+    ("changes", "held"),
+    [
+        ({"order_lines": "quantity = 200"}, False),
+        ({"order_lines": "quantity = 5000"}, True),
+        ({"order_lines": "quantity = 5000, discount = 5000 * unit_price"}, False),
+        ({"order_lines": "quantity = 5000", "orders": "status = 'cancelled'"}, False),
+    ],
+    ids=["large", "far too large", "given away", "cancelled"],
+)
+def test_a_line_that_is_much_of_the_days_money_is_asked_about(
+    a_day: Any, changes: dict[str, str], held: bool
+) -> None:
     """Pieces that slipped by three places tripled a day's revenue, which a Black Friday may do."""
-    first = (
-        "select order_id from master.orders where ordered_at >= '2026-11-20 00:00+07' and status <> 'cancelled'"
-        " order by order_id limit 1"
+    [first] = rows(
+        a_day,
+        "select min(order_id) as id from master.orders"
+        " where ordered_at >= '2026-11-20 00:00+07' and status <> 'cancelled'",
     )
-    change(
-        a_day, f"update master.order_lines set quantity = {pieces} where line_no = 1 and order_id = ({first})"
-    )
+    for table, how in changes.items():
+        line = " and line_no = 1" * (table == "order_lines")
+        change(a_day, f"update master.{table} set {how} where order_id = {first['id']}{line}")
     found = failed(a_day, PROFIT, DAY)
     assert list(found) == ["rare_lines_is_usual"] * held
     assert not held or found["rare_lines_is_usual"].startswith("the dearest, by what was paid for it ")

@@ -20,7 +20,7 @@ from oncall.core.incidents.wording import Scene
 from oncall.core.message import Message
 from oncall.core.promises.facts import Load, Publication, Task
 from oncall.usecases.channel_health import HEARING
-from oncall.usecases.notes import instant, noted, state
+from oncall.usecases.notes import dumped, instant, noted, state
 from oncall.usecases.ports import EvaluationInputs
 from oncall.usecases.promise_statuses import PUBLISHED, Known, publications_text
 from oncall.usecases.timekeeping import ODD_CLOCKS, note_clocks, noted_clocks
@@ -104,7 +104,9 @@ def test_a_wrong_clock_is_known_until_it_is_right_or_its_host_is_gone(night: Nig
         return noted_clocks(night.store.get_note(ODD_CLOCKS), clock)
 
     pod, five, hour = f"host {socket.gethostname()}", at("05:00"), dt.timedelta(hours=1)
+    night.store.set_note(ODD_CLOCKS, dumped({"host another": ("45", five - 23 * hour)}))
     assert len(look(five, pod=600, warehouse=-90)) == 2
+    assert known(five) == {"host another": 45, pod: 600, "warehouse": -90}
     assert look(five + hour, pod=660, warehouse=-90) == []
     assert known(five + 24.5 * hour) == {pod: 600, "warehouse": -90}
     assert len(look(five + 2 * hour, warehouse=-90)) == 1
