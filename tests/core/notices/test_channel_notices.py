@@ -316,7 +316,7 @@ def test_that_two_files_define_one_dag_is_told_with_what_it_means() -> None:
     assert said(twice).title == f"Two files define one DAG since {scene.clock(SINCE)}"
     assert said(twice).text == (
         "profit_etl: old.py and profit_etl.py\nAirflow runs whichever it has read last: a run may be of the old one."
-        " Remove all but one."
+        " Remove all but one, or name the others in .airflowignore."
     )
     assert said(once).title == "Each DAG is defined by one file again"
     assert key(twice) == key(once) == "dag-ids:2026-11-23"

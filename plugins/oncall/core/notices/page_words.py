@@ -30,7 +30,10 @@ NO_LOOK_OF_SLA_WATCH = (
     " start either. Or its run cannot reach oncall_db."
 )
 NOT_STARTED = "Until it does Airflow starts no run of it."
-ONE_OF_TWO = "Airflow runs whichever it has read last: a run may be of the old one. Remove all but one."
+ONE_OF_TWO = (
+    "Airflow runs whichever it has read last: a run may be of the old one."
+    " Remove all but one, or name the others in .airflowignore."
+)
 WATCHER_PAGES = "The watcher looks, and pages as ever."
 _CHECK = "First: python -m oncall check --connections names what to mend."
 _WITHOUT = {
