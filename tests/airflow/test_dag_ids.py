@@ -113,6 +113,23 @@ def test_check_names_both_files(dags: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert (none.good, none.problems, len(none.unasked)) == ([], [], 1)
 
 
+@pytest.mark.parametrize("how", ["a loop of links", "an odd .airflowignore"])
+def test_a_folder_that_airflow_cannot_list_stops_no_look(
+    dags: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """`check` names it: the DAG processor fails on it, too."""
+    if how == "a loop of links":
+        (dags / "again").symlink_to(dags)
+        (dags / "once_more").symlink_to(dags)
+    else:
+        (dags / ".airflowignore").write_bytes("old.py".encode("utf-16"))
+    monkeypatch.setenv("AIRFLOW__CORE__DAGS_FOLDER", str(dags))
+    say_ids_given_twice(found := CheckResult(), ["profit_etl"])
+    [problem] = found.problems
+    assert problem.found.startswith(f"the DAG files in {dags} cannot be listed: ")
+    watch_dag_ids(SimpleNamespace(bundle_instance=SimpleNamespace(name="b", version=None, path=dags)))
+
+
 def test_two_files_are_told_once_and_so_is_the_end(
     site: Any, airflow_auth: None, dags: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

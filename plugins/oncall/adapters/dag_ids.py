@@ -14,6 +14,7 @@ from pathlib import Path
 from airflow.utils.file import list_py_file_paths
 
 from oncall.core.check_result import CheckResult
+from oncall.core.errors import Unreadable
 
 # By which calls a file says the id of a DAG: Airflow's class and decorator, and what our own files read it by.
 DEFINES = {"DAG", "dag", "terms_of"}
@@ -23,10 +24,18 @@ def defined_twice(folder: Path, dag_ids: Collection[str]) -> dict[str, str]:
     """By id, of these, the files that define it, as words; only where there are several. Executes nothing.
 
     An id is seen where it is written out in the call, or stands in a constant of the module; of zip archives nothing
-    is seen. What `.airflowignore` leaves out does not count.
+    is seen. What `.airflowignore` leaves out does not count. Raises Unreadable.
     """
     files: dict[str, list[str]] = defaultdict(list)
-    for path in sorted(list_py_file_paths(folder)):
+    try:
+        paths = sorted(list_py_file_paths(folder))
+    except (
+        OSError,
+        ValueError,
+        RuntimeError,
+    ) as error:  # a link into a folder above it, an .airflowignore in UTF-16
+        raise Unreadable(f"the DAG files in {folder} cannot be listed: {error}") from error
+    for path in paths:
         for dag_id in _ids(Path(path), dag_ids):
             files[dag_id].append(str(Path(path).relative_to(folder)))
     return {dag_id: " and ".join(found) for dag_id, found in files.items() if len(found) > 1}
@@ -40,7 +49,13 @@ def say_ids_given_twice(checked: CheckResult, dag_ids: Collection[str]) -> None:
     if not folder.is_dir():
         checked.unasked.append(f"DAG files: this machine has no folder {folder}")
         return
-    twice = defined_twice(folder, dag_ids)
+    try:
+        twice = defined_twice(folder, dag_ids)
+    except Unreadable as error:
+        checked.wrong(
+            str(folder), "DAG files", str(error), "what Airflow can list: its DAG processor dies of it"
+        )
+        return
     for dag_id, found in twice.items():
         write = "one file: Airflow runs whichever it has read last (.airflowignore may name the other)"
         checked.wrong(str(folder), f"DAG {dag_id}", f"defined by {found}", write)

@@ -49,19 +49,19 @@ def watch_dag_files(services: Services, store: Store, scene: Scene) -> None:
 def watch_dag_ids(ti: Any) -> None:
     """Tell in the chat, once, that several files of the running task's bundle define a DAG of ours, and its end.
 
-    Never raises for what the store answers. A deployment may copy for a moment: only what is there at the next look
-    too is told.
+    Never raises for a folder or a store that cannot be read. A deployment may copy for a moment: only what is there at
+    the next look too is told.
     """
     bundle = getattr(ti, "bundle_instance", None)
     if bundle is None:
         return
-    twice = defined_twice(Path(bundle.path), [*watched_dags(), *ON_CALL_DAGS])
-    told = "; ".join(f"{dag_id}: {files}" for dag_id, files in twice.items())
 
     def say(since: dt.datetime) -> Plan:
         return Plan(owed=(dag_ids_twice(scene, since, told) if told else dag_ids_once(scene, since),))
 
     with suppress(OncallError):  # that the store is away is told by the look before
+        twice = defined_twice(Path(bundle.path), [*watched_dags(), *ON_CALL_DAGS])
+        told = "; ".join(f"{dag_id}: {files}" for dag_id, files in twice.items())
         services = Wiring().services()
         scene = Scene(services.config.roster, services.links, services.agreed_now())
         note_trouble(services.store, scene, DAG_IDS, told, say)
