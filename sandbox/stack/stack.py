@@ -248,11 +248,11 @@ class Stack:
         """
         path = self.run_dir / "logs" / f"{log}.log"
         path.parent.mkdir(parents=True, exist_ok=True)
+        before = path.stat().st_size if path.exists() else 0  # what a command before this one has said
         with (
             open(path, "ab") as file,
             subprocess.Popen(command, env=self.env(), cwd=REPOSITORY, stdout=file, stderr=file) as process,
         ):
-            before = file.tell()  # what a command before this one has said
             while True:
                 try:
                     process.wait(SAY_AGAIN_S)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
 import httpx
 import pytest
@@ -169,6 +171,22 @@ def test_a_command_at_work_is_told_by_its_own_words(tmp_path: Path, monkeypatch:
     with pytest.raises(SandboxError) as failed:
         stack.run((sys.executable, "-c", "exit('no more')"), log="history")
     assert str(failed.value).endswith("history.log:\nno more")
+
+
+def test_a_command_that_ends_at_once_is_told_by_its_words_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy machine it has said them before anybody looks at what was there."""
+
+    class OverAtOnce(subprocess.Popen[bytes]):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            self.wait()
+
+    monkeypatch.setattr(Stack, "env", lambda _: dict(os.environ))
+    monkeypatch.setattr(subprocess, "Popen", OverAtOnce)
+    with pytest.raises(SandboxError, match=r"history\.log:\nno more$"):
+        Stack(tmp_path).run((sys.executable, "-c", "exit('no more')"), log="history")
 
 
 def test_a_run_whose_answer_was_lost_is_the_same_run() -> None:
