@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import runpy
+import socket
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -13,15 +14,16 @@ from typing import Any
 
 import pytest
 
-from oncall.airflow import callbacks, page_reading, watcher
+from oncall.airflow import callbacks, look, page_reading, watcher
 from oncall.airflow.composition import Wiring
 from oncall.airflow.page_reading import PageReading
 from oncall.airflow.run_once import evaluate_once
-from oncall.core.errors import DeliveryFailed
-from oncall.usecases import mutual_watch
+from oncall.core.errors import DeliveryFailed, Unreadable
+from oncall.usecases import mutual_watch, timekeeping
 from oncall.usecases.dispatch import Dispatch
 from oncall.usecases.mutual_watch import SLA_WATCH_LOOKED
 from oncall.usecases.promise_statuses import LOOKING
+from oncall.usecases.timekeeping import ODD_CLOCKS
 from oncall.usecases.watch_record import SINCE
 from sandbox.stack.environment import REPOSITORY
 from tests.airflow.watching import ZONE, pages, soon, threads, watch
@@ -54,6 +56,33 @@ def test_a_broken_roster_is_told_once_and_the_last_good_one_stays_in_force(site:
     roster.write_text(good)
     evaluate_once()
     assert any("in order again" in m.text for m in site.inbox.messages())
+
+
+def test_a_wrong_clock_stays_wrong_while_a_database_is_away(
+    site: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With one clock left beside it, nobody tells which is wrong: it paged ten minutes early, and was told as right."""
+
+    def away() -> dt.datetime:
+        raise Unreadable("the warehouse is away")
+
+    def off_s() -> float:
+        looker.prepare()
+        return (looker.clock() - dt.datetime.now(dt.UTC)).total_seconds()
+
+    looker = look.Looker()
+    monkeypatch.setattr(timekeeping, "utc_now", lambda: dt.datetime.now(dt.UTC) + dt.timedelta(minutes=10))
+    assert off_s() == pytest.approx(0, abs=2)
+    known = Wiring().store().get_note(ODD_CLOCKS)
+    assert f"host {socket.gethostname()}" in (known or "")
+    monkeypatch.setattr(look, "clocks_of", lambda store, _: {"oncall_db": store.clock, "warehouse": away})
+    assert off_s() == pytest.approx(0, abs=2)
+    assert Wiring().store().get_note(ODD_CLOCKS) == known
+    alone = look.Looker()
+    alone.prepare()
+    alone.prepare()
+    assert (alone.clock() - dt.datetime.now(dt.UTC)).total_seconds() == pytest.approx(600, abs=2)
+    assert Wiring().store().get_note(ODD_CLOCKS) == known, "who has just begun cannot tell"
 
 
 def test_the_watcher_tells_that_sla_watch_has_not_looked(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:

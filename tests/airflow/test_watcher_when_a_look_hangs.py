@@ -37,11 +37,11 @@ def test_what_hangs_beside_a_look_does_not_stop_the_page(
     def hangs(*_: object) -> None:
         let_go.wait(60)
 
-    def reads(clocks: Any) -> Any:
+    def reads(clocks: Any, before: Any) -> Any:
         readings.append(clocks)
         if where == "the first reading of clocks" or len(readings) > 2:
             hangs()
-        return read_clocks(clocks)
+        return read_clocks(clocks, before)
 
     monkeypatch.setattr(watcher, "LOOK_S", 2.0)
     if where == "installing the tables":
@@ -130,10 +130,10 @@ def test_a_slow_clock_and_a_look_share_no_connection(site: Any, monkeypatch: pyt
         finally:
             at_work.pop(id(link), None)
 
-    def reads(clocks: Any) -> Any:
+    def reads(clocks: Any, before: Any) -> Any:
         threading.current_thread().name = "slow clock"
         try:
-            return read_clocks(clocks)
+            return read_clocks(clocks, before)
         finally:
             threading.current_thread().name = "oncall"
 

@@ -92,11 +92,11 @@ def test_what_fails_is_read_as_it_was_noted() -> None:
 def test_a_wrong_clock_is_known_until_it_is_right_or_its_host_is_gone(night: Night) -> None:
     """A pod with a wrong clock was deleted: the page told of it for ever."""
 
-    def look(clock: dt.datetime, **ahead_s: int) -> list[str]:
+    def look(clock: dt.datetime, *unread: str, **ahead_s: int) -> list[str]:
         odd = {OWN if name == "pod" else name: dt.timedelta(seconds=s) for name, s in ahead_s.items()}
         said = len(night.chat.posts)
         scene = Scene(night.config.roster, night.links, clock)
-        note_clocks(night.store, scene, Agreed(clock, odd), {"warehouse": None})
+        note_clocks(night.store, scene, Agreed(clock, odd, {OWN, "warehouse"} - {*odd, *unread}))
         night.send(clock.time().isoformat())
         return [message.title for message, _ in night.chat.posts[said:]]
 
@@ -109,6 +109,7 @@ def test_a_wrong_clock_is_known_until_it_is_right_or_its_host_is_gone(night: Nig
     assert known(five) == {"host another": 45, pod: 600, "warehouse": -90}
     assert look(five + hour, pod=660, warehouse=-90) == []
     assert known(five + 24.5 * hour) == {pod: 600, "warehouse": -90}
+    assert look(five + hour, "warehouse", pod=660) == [], "of one that cannot be read nothing is known"
     assert len(look(five + 2 * hour, warehouse=-90)) == 1
     assert known(five + 2 * hour) == {"warehouse": -90}
     assert look(five + 3 * hour, warehouse=-95) == []

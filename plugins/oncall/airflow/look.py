@@ -73,6 +73,7 @@ class Looker:
 
     def __init__(self) -> None:
         self.clock = SteadyClock(utc_now())
+        self._agreed_before: SteadyClock | None = None  # by two clocks, the last time that two agreed
         self.known = WatcherState()
         self.renewed = time.monotonic()
         self._lane = Lanes("Airflow", 1)
@@ -102,11 +103,12 @@ class Looker:
         # Not over the look's connections: this may go on beside the next look, and two threads on one connection
         # would end each other's transactions.
         store, world = self._clock_links.of(known.wiring)
-        clocks = clocks_of(store, world)
-        agreed = read_clocks(clocks)
+        agreed = read_clocks(clocks_of(store, world), self._agreed_before)
         self.clock.set(agreed.at)
+        if agreed.by_two:
+            self._agreed_before = SteadyClock(agreed.at)
         scene = Scene(services.config.roster, services.links, agreed.at)
-        quietly(lambda: note_clocks(self.known.memory or store, scene, agreed, clocks))
+        quietly(lambda: note_clocks(self.known.memory or store, scene, agreed))
 
     def look(self, at: dt.datetime) -> Evaluation | None:
         try:

@@ -59,8 +59,7 @@ def evaluate_once(
     until, ends = began + stay_s, began + within_s
     _once_readable(wiring.store().install, until)
     services = wiring.services()
-    clocks = services.clocks
-    agreed = read_clocks(clocks)
+    agreed = read_clocks(services.clocks)
     now = SteadyClock(at or agreed.at)
     dispatch = wiring.dispatch(services.config, services.store, now)
     if of_sla_watch:
@@ -74,7 +73,7 @@ def evaluate_once(
     quietly(lambda: say_configuration(services.store, dispatch.scene(now()), services.problems))
     quietly(lambda: watch_watcher(services.store, dispatch.scene(now())))
     quietly(lambda: watch_dag_files(services, services.store, dispatch.scene(now())))
-    quietly(lambda: note_clocks(services.store, dispatch.scene(now()), agreed, clocks))
+    quietly(lambda: note_clocks(services.store, dispatch.scene(now()), agreed))
     quietly(lambda: _tell(wiring.metrics, services, seen, now()))
     more_calls = MORE_CALLS
     while True:

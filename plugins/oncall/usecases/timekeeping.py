@@ -6,6 +6,7 @@ import datetime as dt
 import socket
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import structlog
 
@@ -43,9 +44,15 @@ class SteadyClock:
         return at + dt.timedelta(seconds=time.monotonic() - since)
 
 
-def read_clocks(others: Mapping[str, Callable[[], dt.datetime]]) -> Agreed:
-    """Ask each clock that can be read. A clock that answers late is read as it was half-way."""
+def read_clocks(
+    others: Mapping[str, Callable[[], dt.datetime]], before: Callable[[], dt.datetime] | None = None
+) -> Agreed:
+    """Ask each clock that can be read. A clock that answers late is read as it was half-way.
+
+    `before`: goes on from what was agreed on last.
+    """
     began, own = time.monotonic(), utc_now()
+    expected = before() if before else None
     shown: dict[str, dt.datetime] = {}
     for name, read in others.items():
         asked = time.monotonic()
@@ -56,8 +63,8 @@ def read_clocks(others: Mapping[str, Callable[[], dt.datetime]]) -> Agreed:
             continue
         half_way = (asked + time.monotonic()) / 2
         shown[name] = at - dt.timedelta(seconds=half_way - began)
-    agreed = agreed_time(own, shown)
-    return Agreed(agreed.at + dt.timedelta(seconds=time.monotonic() - began), agreed.odd)
+    agreed = agreed_time(own, shown, expected)
+    return replace(agreed, at=agreed.at + dt.timedelta(seconds=time.monotonic() - began))
 
 
 def noted_clocks(text: str | None, at: dt.datetime) -> dict[str, int]:
@@ -67,15 +74,14 @@ def noted_clocks(text: str | None, at: dt.datetime) -> dict[str, int]:
     }
 
 
-def note_clocks(store: Store, scene: Scene, agreed: Agreed, read: Mapping[str, object]) -> None:
-    """Say once of each clock that it is wrong, and when it is right again. `read`: the clocks that were asked."""
-    mine = {name: (f"host {socket.gethostname()}" if name == OWN else name) for name in (OWN, *read)}
-    odd = {mine[name]: round(ahead.total_seconds()) for name, ahead in agreed.odd.items()}
+def note_clocks(store: Store, scene: Scene, agreed: Agreed) -> None:
+    """Say once of each clock that it is wrong, and when it is right again."""
+    odd = {_spoken(name): round(ahead.total_seconds()) for name, ahead in agreed.odd.items()}
     hour = scene.at.replace(minute=0, second=0, microsecond=0)
 
     def change(text: str) -> tuple[str, Plan]:
         known = _known(text, scene.at)
-        right = [name for name in mine.values() if name in known and name not in odd]
+        right = sorted(known.keys() & {*map(_spoken, agreed.right)})
         owed = [clock_wrong(scene, name, ahead) for name, ahead in odd.items() if name not in known]
         owed += [clock_right(scene, name) for name in right]
         kept = {name: said for name, said in known.items() if name not in right}
@@ -83,6 +89,10 @@ def note_clocks(store: Store, scene: Scene, agreed: Agreed, read: Mapping[str, o
         return dumped({**kept, **seen}), Plan(owed=tuple(owed))
 
     say_once(store, scene, ODD_CLOCKS, change)
+
+
+def _spoken(name: str) -> str:
+    return f"host {socket.gethostname()}" if name == OWN else name
 
 
 def _known(text: str | None, at: dt.datetime) -> ByHost:
