@@ -152,7 +152,7 @@ def test_two_files_are_told_once_and_so_is_the_end(
     monkeypatch.setattr(channel_health.note_trouble, "__defaults__", (dt.timedelta(0),))
     time.sleep(0.01)
     [first] = told()
-    assert first.startswith("Two files define one DAG since")
+    assert first.startswith("A DAG is defined by several files since")
     [message] = site.inbox.messages()
     assert "profit_etl: profit_etl.py and profit_old.py" in str(message.blocks)
     shown = [
@@ -160,7 +160,7 @@ def test_two_files_are_told_once_and_so_is_the_end(
         for banner in banners(PageReading(Wiring()).read(dt.datetime.now(ZONE)))
         if banner.kind == "warning"
     ]
-    assert [banner.title.partition(" since")[0] for banner in shown] == ["Two files define one DAG"]
+    assert [banner.title.partition(" since")[0] for banner in shown] == ["A DAG is defined by several files"]
     assert told() == [first]
     (dags / "sla_watch.py").write_text((REPOSITORY / "dags/sla_watch.py").read_text())
     copy.write_text((REPOSITORY / "dags/sla_watch.py").read_text())

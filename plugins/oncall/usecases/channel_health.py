@@ -29,7 +29,7 @@ AT_ONCE = dt.timedelta.min
 HEARING = "acknowledgements"
 CHANNEL = "channel:{}"  # under which the store keeps that the pager, or the chat, fails
 DAG_FILES = "dag_files"  # that a DAG of the on-call system does not import
-DAG_IDS = "dag_ids"  # that two files define a DAG of one id
+DAG_IDS = "dag_ids"  # that several files define a DAG of one id
 UNCHECKED = "history_unread"  # why the chat could not be asked what it has, "" when it could
 
 

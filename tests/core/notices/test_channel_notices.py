@@ -313,7 +313,7 @@ def test_that_two_files_define_one_dag_is_told_with_what_it_means() -> None:
     scene = a_scene("04:52")
     twice = channel_notices.dag_ids_twice(scene, SINCE, "profit_etl: old.py and profit_etl.py")
     once = channel_notices.dag_ids_once(scene, SINCE)
-    assert said(twice).title == f"Two files define one DAG since {scene.clock(SINCE)}"
+    assert said(twice).title == f"A DAG is defined by several files since {scene.clock(SINCE)}"
     assert said(twice).text == (
         "profit_etl: old.py and profit_etl.py\nAirflow runs whichever it has read last: a run may be of the old one."
         " Remove all but one, or name the others in .airflowignore."

@@ -100,7 +100,7 @@ BROKEN = [
     ),
     (
         page_words.does_not_work("dag_ids", at("03:58"), "profit_etl: old.py and profit_etl.py", SAY),
-        "Two files define one DAG since 03:58",
+        "A DAG is defined by several files since 03:58",
         (
             "Airflow runs whichever it has read last: a run may be of the old one."
             " Remove all but one, or name the others in .airflowignore.",

@@ -147,7 +147,7 @@ def dag_files_broken(scene: Scene, since: dt.datetime, told: str) -> Notificatio
 
 def dag_ids_twice(scene: Scene, since: dt.datetime, told: str) -> Notification:
     """Several files define one DAG. `told`: which DAGs, and which files."""
-    title = f"Two files define one DAG since {scene.clock(since)}"
+    title = f"A DAG is defined by several files since {scene.clock(since)}"
     return _chat(scene, "dag-ids", f"twice:{since.isoformat()}", title, [told, ONE_OF_TWO])
 
 

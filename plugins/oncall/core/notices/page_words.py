@@ -66,7 +66,7 @@ _WARNINGS = {
         "A DAG of the on-call system does not import",
         f"{NOT_STARTED} First: mend its file; Airflow's home page shows the whole error.",
     ),
-    "dag_ids": ("Two files define one DAG", ONE_OF_TWO),
+    "dag_ids": ("A DAG is defined by several files", ONE_OF_TWO),
     "incidents": (
         "An open incident in oncall_db does not tell of what it is",
         "It is passed over: nobody is called for it. Each late report has an incident of its own."
