@@ -364,8 +364,23 @@ def test_a_line_that_is_much_of_the_days_money_is_asked_about(
         line = " and line_no = 1" * (table == "order_lines")
         change(a_day, f"update master.{table} set {how} where order_id = {first['id']}{line}")
     found = failed(a_day, PROFIT, DAY)
-    assert list(found) == ["rare_lines_is_usual"] * held
-    assert not held or found["rare_lines_is_usual"].startswith("the dearest, by what was paid for it ")
+    assert list(found) == ["rare_orders_is_usual"] * held
+    assert not held or found["rare_orders_is_usual"].startswith(
+        "of the dearest line, by what was paid for it "
+    )
+
+
+def test_on_a_quiet_holiday_one_line_may_be_much_of_the_money(a_day: Any) -> None:
+    """It was held beside days of a thousand orders, for an ordinary line."""
+    change(a_day, without("orders", "order_id % 40 <> 0"))
+    line = "select order_id from master.orders where ordered_at >= '2026-11-20 00:00+07' and status <> 'cancelled'"
+    change(
+        a_day,
+        f"update master.order_lines set quantity = 90 where line_no = 1 and order_id = ({line} limit 1)",
+    )
+    held = failed(a_day, PROFIT, DAY)
+    assert "rare_orders_is_usual" not in held
+    assert "orders_is_usual" in held, "no holiday, but as few orders"
 
 
 def test_days_that_were_counted_by_lines_are_not_compared_with(a_day: Any) -> None:

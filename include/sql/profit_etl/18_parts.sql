@@ -341,16 +341,18 @@ measured (measure, part, kind, amount, of_all, rows) as (
                 when avg((lines.unit_price = lines.unit_cost and lines.unit_cost > 0)::integer) > 0.8 then count(*)
                 else 0
             end as at_cost,
-            -- As many of the lines as its share of the money.
             coalesce(
-                round(
-                    count(*) * max(lines.listed - lines.discount) filter (where lines.stands)
-                    / nullif(sum(lines.listed - lines.discount) filter (where lines.stands), 0)
-                ),
+                max(lines.listed - lines.discount) filter (where lines.stands)
+                / nullif(sum(lines.listed - lines.discount) filter (where lines.stands), 0),
                 0
-            ) as dearest
+            ) as share_of_dearest
         from lines
     ) as sold
+    cross join (
+        select max(published.orders) as orders
+        from investor.daily_profit as published
+        where published.report_date >= %(report_date)s::date - 7 and published.report_date < %(report_date)s::date
+    ) as lately
     cross join lateral (
         values
             ('rare_orders', 'cancelled', 'rare', day.cancelled, day.orders),
@@ -399,7 +401,8 @@ measured (measure, part, kind, amount, of_all, rows) as (
                 ),
                 day.orders - day.cancelled
             ),
-            -- Beside the days before, too: on a day on which the shop is closed orders are cancelled all the same.
+            -- Beside the days before, too: on a day on which the shop is closed orders are cancelled all the same, and on a quiet
+            -- holiday one line is much of what there is.
             (
                 'rare_orders', 'cancelled, of earlier days', 'rare',
                 (
@@ -407,21 +410,15 @@ measured (measure, part, kind, amount, of_all, rows) as (
                     from base.daily_profit_draft as draft
                     where draft.report_date = %(report_date)s::date
                 ),
-                greatest(
-                    day.orders,
-                    (
-                        select max(published.orders)
-                        from investor.daily_profit as published
-                        where
-                            published.report_date >= %(report_date)s::date - 7
-                            and published.report_date < %(report_date)s::date
-                    )
-                )
+                greatest(day.orders, lately.orders)
+            ),
+            (
+                'rare_orders', 'of the dearest line, by what was paid for it', 'rare',
+                round((day.orders - day.cancelled) * sold.share_of_dearest), greatest(day.orders - day.cancelled, lately.orders)
             ),
             ('rare_lines', 'for nothing', 'rare', sold.for_nothing, sold.lines),
             ('rare_lines', 'without a cost', 'rare', sold.without_cost, sold.lines),
             ('rare_lines', 'at cost', 'rare', sold.at_cost, sold.lines),
-            ('rare_lines', 'the dearest, by what was paid for it', 'rare', sold.dearest, sold.lines),
             (
                 'lines_again', 'same article and money in one order', 'again',
                 (

@@ -72,8 +72,8 @@ def checked(*checks: FailedCheck) -> dict[str, Any]:
         ({"tasks": (WAITED,)}, "look in Airflow whether a task of it runs.\nNone does: look for a free slot"),
         (
             {"dag": a_dag(paused=True)},
-            "unpause the DAG growth_etl. Its audit log in Airflow tells who paused it (Scheduler: Airflow itself, after"
-            " failed runs): do not wait for the answer.",
+            "unpause the DAG growth_etl. Its audit log in Airflow mostly tells who paused it (Scheduler: Airflow"
+            " itself, after failed runs): do not wait for the answer.",
         ),
         ({"tasks": (WAITED,), "dag": a_dag(paused=True)}, UNPAUSE),
         ({"run": BEGAN, "dag": a_dag(paused=True)}, UNPAUSE),

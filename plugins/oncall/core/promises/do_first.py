@@ -13,7 +13,7 @@ _THEN_START = "Then start the day by hand."
 _OR_START = "No run of it within a minute: start the day by hand."
 # Airflow pauses a DAG too, after as many failed runs as `max_consecutive_failed_dag_runs` says.
 _PAUSED_BY = (
-    "Its audit log in Airflow tells who paused it (Scheduler: Airflow itself, after failed runs):"
+    "Its audit log in Airflow mostly tells who paused it (Scheduler: Airflow itself, after failed runs):"
     " do not wait for the answer."
 )
 # By a cause's kind, a sentence a line.
