@@ -20,7 +20,9 @@ from oncall.usecases.ports import Store
 
 log = structlog.get_logger(__name__)
 
-ODD_CLOCKS = "odd_clocks"  # the clocks that are wrong in the store: seconds ahead, and seen so in which hour
+ODD_CLOCKS = (
+    "wrong_clocks"  # the clocks that are wrong in the store: seconds ahead, and seen so in which hour
+)
 FORGOTTEN_AFTER = dt.timedelta(days=1)
 
 
