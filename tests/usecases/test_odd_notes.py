@@ -85,7 +85,8 @@ def test_what_fails_is_read_as_it_was_noted() -> None:
     warehouse = '{"warehouse": ["%s", "2026-11-22T21:00:00+00:00"]}'
     assert noted_clocks(warehouse % "-600", at("05:00")) == {"warehouse": -600}
     assert noted_clocks(warehouse % "-600", at("05:00") + dt.timedelta(days=1)) == {}, "seen an hour before"
-    assert noted_clocks(warehouse % "far", at("05:00")) == {}
+    for odd in ("far", "--5", "9" * 5000, ""):
+        assert noted_clocks(warehouse % odd, at("05:00")) == {}
     assert noted_clocks('{"warehouse": 600}', at("05:00")) == {}, "as an earlier release noted it"
 
 

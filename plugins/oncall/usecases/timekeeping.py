@@ -71,9 +71,7 @@ def read_clocks(
 
 def noted_clocks(text: str | None, at: dt.datetime) -> dict[str, int]:
     """The clocks that are known to be wrong: by how many seconds they are ahead (negative: behind)."""
-    return {
-        name: int(ahead) for name, (ahead, _) in _known(text, at).items() if ahead.lstrip("-").isdecimal()
-    }
+    return {name: int(ahead) for name, (ahead, _) in _known(text, at).items()}
 
 
 def note_clocks(store: Store, scene: Scene, agreed: Agreed) -> None:
@@ -97,8 +95,13 @@ def _spoken(name: str) -> str:
     return f"host {socket.gethostname()}" if name == OWN else name
 
 
+def _read(text: str) -> ByHost:
+    """Raises ValueError for seconds that are no number."""
+    return {name: (str(int(ahead)), at) for name, (ahead, at) in by_host(text).items()}
+
+
 def _known(text: str | None, at: dt.datetime) -> ByHost:
     """A host may be gone for good, as a pod is: it does not tell of its clock again."""
     nobody: ByHost = {}
-    said = noted(ODD_CLOCKS, text, by_host, nobody)
+    said = noted(ODD_CLOCKS, text, _read, nobody)
     return {name: known for name, known in said.items() if abs(at - known[1]) < FORGOTTEN_AFTER}
