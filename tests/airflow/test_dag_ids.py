@@ -28,6 +28,7 @@ COPIES = {
     "a copy of our file": OURS,
     "an id as it stands": 'from airflow.sdk import DAG\nwith DAG("profit_etl"):\n    ...\n',
     "an id by its name": "import airflow.sdk as af\naf.DAG(schedule=None, dag_id='profit_etl')\n",
+    "a constant with its type": 'from airflow.sdk import DAG\nNAME: str = "profit_etl"\ndag = DAG(NAME)\n',
     "a constant": 'from airflow.sdk import DAG\nNAME = "profit_etl"\ndag = DAG(NAME)\n',
     "a function": "from airflow.sdk import dag\n@dag(schedule=None)\ndef profit_etl(): ...\nprofit_etl()\n",
     "a bare decorator": "from airflow.sdk import dag\n@dag\ndef profit_etl(): ...\nprofit_etl()\n",
@@ -43,6 +44,8 @@ NO_COPIES = {
     "a function of another id": (
         "from airflow.sdk import dag\n@dag('mine')\ndef profit_etl(): ...\nprofit_etl()\n"
     ),
+    "an id that has it within": 'from airflow.sdk import DAG\nDAG("mine_" + "profit_etl")\n',
+    "a condition": 'from airflow.sdk import DAG\nDAG("x" if "profit_etl" in known else "z")\n',
     "a task of that name": "from airflow.sdk import dag, task\n@task\ndef profit_etl(): ...\n",
     "what is no Python": 'from airflow.sdk import DAG\nDAG("profit_etl"\n',
     "what is no text": b"airflow dag profit_etl \x00\xff\xfe",

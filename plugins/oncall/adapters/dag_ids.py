@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -75,8 +75,8 @@ def _defined(module: ast.Module) -> Iterator[str]:
     constants = {
         target.id: node.value
         for node in module.body
-        if isinstance(node, ast.Assign)
-        for target in node.targets
+        if isinstance(node, ast.Assign | ast.AnnAssign)
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
         if isinstance(target, ast.Name)
     }
     for node in ast.walk(module):
@@ -86,12 +86,17 @@ def _defined(module: ast.Module) -> Iterator[str]:
                 if _name(called.func if called else decorator) == "dag" and not (called and _written(called)):
                     yield node.name
         elif isinstance(node, ast.Call) and _name(node.func) in DEFINES:
-            written = _written(node)
-            if isinstance(written, ast.Name):
-                written = constants.get(written.id)
-            for part in ast.walk(written) if written else ():  # one of two, where a condition says which
-                if isinstance(part, ast.Constant) and isinstance(part.value, str):
-                    yield part.value
+            yield from _said(_written(node), constants)
+
+
+def _said(written: ast.expr | None, constants: Mapping[str, ast.expr | None]) -> Iterator[str]:
+    """What is written out, or one of two where a condition says which; of what is computed nothing."""
+    if isinstance(written, ast.Name):
+        written = constants.get(written.id)
+    if isinstance(written, ast.IfExp):
+        yield from (*_said(written.body, {}), *_said(written.orelse, {}))
+    elif isinstance(written, ast.Constant) and isinstance(written.value, str):
+        yield written.value
 
 
 def _written(call: ast.Call) -> ast.expr | None:
