@@ -852,6 +852,15 @@ def test_sessions_that_are_still_running_make_no_session_shorter(a_day: Any) -> 
     assert failed(a_day, ENGAGEMENT, DAY) == {}
 
 
+def test_a_feature_whose_durations_are_lost_holds_the_day(a_day: Any) -> None:
+    """Few enough to be running, and all of one feature."""
+    change(a_day, "alter table master.sessions alter column duration_s drop not null")
+    change(a_day, changed("sessions", "duration_s = null", "feature = 'reviews'"))
+    held = failed(a_day, ENGAGEMENT, DAY)
+    assert list(held) == ["timed_sessions_by_feature_is_usual"]
+    assert held["timed_sessions_by_feature_is_usual"].startswith("reviews 0")
+
+
 def test_an_hour_that_the_clock_leaves_out_is_not_missed(warehouse: Any) -> None:
     """On the day in spring that has 23 hours; on the day after it, it is asked for as ever."""
     change(

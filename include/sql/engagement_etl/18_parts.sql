@@ -44,6 +44,12 @@ from (
     group by by_customer.channel
 ) as typical
 union all
+-- A feature whose durations are lost lacks these sessions alone.
+select
+    %(report)s, %(report_date)s::date, 'timed_sessions_by_feature', used.feature, 'rows', count(*), sum(count(*)) over (), count(*)
+from used
+group by used.feature
+union all
 select %(report)s, %(report_date)s::date, part.measure, part.part, part.kind, part.rows, part.of_all, part.rows
 from (
     select coalesce(sum(alike.sessions), 0) as sessions, coalesce(sum(alike.sessions - 1), 0) as more, coalesce(
