@@ -16,6 +16,7 @@ from oncall.cli.main import main
 from oncall.core.check_result import CheckResult
 from sandbox.inbox.testing import RunningInbox
 from tests.airflow.conftest_site import REPOSITORY, Site
+from tests.airflow.test_dag_ids import bundles
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def test_when_all_is_in_order_nothing_is_to_mend_and_nobody_hears_of_it(
     whole: Site, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each thing that was asked is told; only reads went out."""
-    monkeypatch.setenv("AIRFLOW__CORE__DAGS_FOLDER", str(REPOSITORY / "dags"))
+    bundles(monkeypatch, REPOSITORY / "dags")
     answer = checked(whole, capsys, 0)
     assert answer["problems"] == []
     said = "\n".join(answer["good"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import runpy
 import time
 from pathlib import Path
@@ -64,6 +65,17 @@ def dags(tmp_path: Path) -> Path:
     return folder
 
 
+def bundles(monkeypatch: pytest.MonkeyPatch, *folders: Path) -> None:
+    """Airflow reads these folders."""
+    local = "airflow.dag_processing.bundles.local.LocalDagBundle"
+    listed = [
+        {"name": f"b{n}", "classpath": local, "kwargs": {"path": str(folder)}}
+        for n, folder in enumerate(folders)
+    ]
+    monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", json.dumps(listed))
+    monkeypatch.setenv("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
+
+
 @pytest.mark.parametrize("text", COPIES.values(), ids=COPIES)
 def test_a_second_file_of_the_same_id_is_seen(dags: Path, text: str) -> None:
     """In a folder beside it, too."""
@@ -100,7 +112,7 @@ def test_our_own_files_define_each_id_once() -> None:
 
 def test_check_names_both_files(dags: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of the DAGs folder that this machine's Airflow reads; a machine that has none is not blamed."""
-    monkeypatch.setenv("AIRFLOW__CORE__DAGS_FOLDER", str(dags))
+    bundles(monkeypatch, dags)
     say_ids_given_twice(good := CheckResult(), ["profit_etl", "sla_watch"])
     assert (good.good, good.problems) == ([f"DAG files in {dags}: each id in one"], [])
     (dags / "sla_watch_old.py").write_text((REPOSITORY / "dags/sla_watch.py").read_text())
@@ -111,9 +123,24 @@ def test_check_names_both_files(dags: Path, monkeypatch: pytest.MonkeyPatch) -> 
         "DAG sla_watch",
         "defined by sla_watch.py and sla_watch_old.py",
     )
-    monkeypatch.setenv("AIRFLOW__CORE__DAGS_FOLDER", str(dags / "nowhere"))
+    bundles(monkeypatch, dags / "nowhere")
     say_ids_given_twice(none := CheckResult(), ["profit_etl", "sla_watch"])
     assert (none.good, none.problems, len(none.unasked)) == ([], [], 1)
+
+
+def test_check_asks_the_folders_that_airflow_reads(dags: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`[core] dags_folder` may be one of which it reads nothing: it was told as good."""
+    copies = dags.parent / "copies"
+    copies.mkdir()
+    for name in ("profit_etl.py", "profit_old.py"):
+        (copies / name).write_text(OURS)
+    monkeypatch.setenv("AIRFLOW__CORE__DAGS_FOLDER", str(dags))
+    bundles(monkeypatch, copies)
+    say_ids_given_twice(found := CheckResult(), ["profit_etl"])
+    assert (found.good, [problem.file for problem in found.problems]) == ([], [str(copies)])
+    monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", '[{"name": "b"}]')
+    say_ids_given_twice(broken := CheckResult(), ["profit_etl"])
+    assert [problem.key for problem in broken.problems] == ["dag_bundle_config_list"]
 
 
 @pytest.mark.parametrize("how", ["a loop of links", "an odd .airflowignore"])
@@ -126,7 +153,7 @@ def test_a_folder_that_airflow_cannot_list_stops_no_look(
         (dags / "once_more").symlink_to(dags)
     else:
         (dags / ".airflowignore").write_bytes("old.py".encode("utf-16"))
-    monkeypatch.setenv("AIRFLOW__CORE__DAGS_FOLDER", str(dags))
+    bundles(monkeypatch, dags)
     say_ids_given_twice(found := CheckResult(), ["profit_etl"])
     [problem] = found.problems
     assert problem.found.startswith(f"the DAG files in {dags} cannot be listed: ")

@@ -29,11 +29,8 @@ def defined_twice(folder: Path, dag_ids: Collection[str]) -> dict[str, str]:
     files: dict[str, list[str]] = defaultdict(list)
     try:
         paths = sorted(list_py_file_paths(folder))
-    except (
-        OSError,
-        ValueError,
-        RuntimeError,
-    ) as error:  # a link into a folder above it, an .airflowignore in UTF-16
+    # A link into a folder above it, an .airflowignore in UTF-16.
+    except (OSError, ValueError, RuntimeError) as error:
         raise Unreadable(f"the DAG files in {folder} cannot be listed: {error}") from error
     for path in paths:
         for dag_id in _ids(Path(path), dag_ids):
@@ -42,19 +39,33 @@ def defined_twice(folder: Path, dag_ids: Collection[str]) -> dict[str, str]:
 
 
 def say_ids_given_twice(checked: CheckResult, dag_ids: Collection[str]) -> None:
-    """The same for `check --connections`, of the DAGs folder of this machine."""
-    from airflow.configuration import conf
+    """The same for `check --connections`, of each of Airflow's bundles that is a folder of this machine."""
+    from airflow.dag_processing.bundles.local import LocalDagBundle
+    from airflow.dag_processing.bundles.manager import DagBundlesManager
+    from airflow.exceptions import AirflowConfigException
 
-    folder = Path(conf.get_mandatory_value("core", "dags_folder"))
-    if not folder.is_dir():
-        checked.unasked.append(f"DAG files: this machine has no folder {folder}")
+    try:
+        bundles = [*DagBundlesManager().get_all_dag_bundles()]  # type: ignore[no-untyped-call]
+    except AirflowConfigException as error:
+        checked.wrong(
+            "[dag_processor]", "dag_bundle_config_list", str(error), "bundles that Airflow can read"
+        )
         return
+    for bundle in bundles:
+        if isinstance(bundle, LocalDagBundle) and bundle.path.is_dir():
+            _say_of(bundle.path, checked, dag_ids)
+        else:
+            checked.unasked.append(
+                f"DAG files of the bundle {bundle.name}: this machine has no folder of them"
+            )
+
+
+def _say_of(folder: Path, checked: CheckResult, dag_ids: Collection[str]) -> None:
     try:
         twice = defined_twice(folder, dag_ids)
     except Unreadable as error:
-        checked.wrong(
-            str(folder), "DAG files", str(error), "what Airflow can list: its DAG processor dies of it"
-        )
+        write = "what Airflow can list: its DAG processor dies of it"
+        checked.wrong(str(folder), "DAG files", str(error), write)
         return
     for dag_id, found in twice.items():
         write = "one file: Airflow runs whichever it has read last (.airflowignore may name the other)"
